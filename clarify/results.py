@@ -1,0 +1,243 @@
+"""The frozen values an analysis produces: small, printable, comparable, free of any library's types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+Stage = Literal["pre_training", "post_training"]
+Aggregation = Literal["mean_abs", "median", "mean_sq"]
+
+
+class Reason(StrEnum):
+    """Why a number is missing or a verdict cannot be given; lower-case, one list for the whole product."""
+
+    NO_ROWS = "no_rows"                            # a rate has nobody behind it
+    EMPTY_FACET = "empty_facet"                    # facet d has no row
+    SINGLE_GROUP = "single_group"                  # facet a has no row
+    SINGLE_CLASS = "single_class"                  # all labels, or all predictions, are alike
+    ZERO_DENOMINATOR = "zero_denominator"          # rows exist, but the count below the line is 0
+    NO_COMMON_CLASS = "no_common_class"            # a divergence compares classes that both facets must have
+    NO_GROUP_VARIABLE = "no_group_variable"        # conditional metrics need strata
+    NON_NUMERIC_FEATURES = "non_numeric_features"  # the flip test measures distances
+    MISSING_FEATURES = "missing_features"          # ... and cannot measure them with nulls
+    ALL_FALSE_NEGATIVES = "all_false_negatives"    # generalised entropy divides by the mean benefit
+    TOO_FEW = "too_few"
+    FAMILY = "family"
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something the reader must know although the run went on; ``code`` is stable."""
+
+    code: str
+    field: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A range of plausible values; a side may be infinite."""
+
+    low: float
+    high: float
+    level: float = 0.95
+
+
+@dataclass(frozen=True)
+class AwsValue:
+    """What AWS's library prints for a metric: a number (possibly infinite), or null with an error text."""
+
+    value: float | None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class MetricValue:
+    """One metric of one facet: its value with an interval, or the reason it has none."""
+
+    name: str
+    value: float | None
+    aws: AwsValue
+    interval: Interval | None = None
+    undefined_because: Reason | None = None
+    detail: str = ""
+    sparse_strata: float | None = None
+
+
+@dataclass(frozen=True)
+class GroupCounts:
+    """Rows of one group by label and predicted label; unknown labels are counted, never guessed."""
+
+    rows: int
+    positive_labels: int
+    negative_labels: int
+    unknown_labels: int
+    positive_predictions: int = 0
+    negative_predictions: int = 0
+    unknown_predictions: int = 0
+    true_positives: int = 0
+    false_positives: int = 0
+    false_negatives: int = 0
+    true_negatives: int = 0
+
+
+@dataclass(frozen=True)
+class FacetCounts:
+    """Counts of facet a (the rest), facet d (the listed values) and the rows whose facet is unknown."""
+
+    a: GroupCounts
+    d: GroupCounts
+    unknown: GroupCounts
+
+
+@dataclass(frozen=True)
+class FacetBias:
+    """All requested metrics of one group of one facet at one stage."""
+
+    facet: str
+    value_or_threshold: str
+    stage: Stage
+    counts: FacetCounts
+    metrics: tuple[MetricValue, ...]
+
+
+@dataclass(frozen=True)
+class BiasSection:
+    """One stage of the bias analysis: AWS's ``pre_`` or ``post_training_bias_metrics``."""
+
+    stage: Stage
+    label: str
+    label_value_or_threshold: str
+    facets: tuple[FacetBias, ...]
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True)
+class GlobalAttribution:
+    """How much one feature moved the score over all explained rows, in units of the score."""
+
+    feature: str
+    mean_abs: float
+    median: float
+    mean_sq: float
+    standard_error: float | None = None     # of mean_abs, over the coalition design; None: not computed
+    exact: bool = False                     # every row was enumerated
+
+    def by(self, aggregation: Aggregation) -> float:
+        return {"mean_abs": self.mean_abs, "median": self.median, "mean_sq": self.mean_sq}[aggregation]
+
+
+@dataclass(frozen=True)
+class OutputExplanation:
+    """Global attributions of one model output (``label0`` for a single score)."""
+
+    label: str
+    expected_value: float
+    features: tuple[GlobalAttribution, ...]
+
+
+@dataclass(frozen=True)
+class ExplanationSection:
+    """SHAP of one analysis: what was asked, what it cost, what came out."""
+
+    outputs: tuple[OutputExplanation, ...]
+    aggregation: Aggregation
+    estimators: tuple[tuple[str, int], ...]   # rows by what explained them: exact, kernel, kriging, ...
+    num_samples: int
+    calls: int                                # model rows spent on coalitions
+    rows: int
+    rows_exact: int
+    n_features: int
+    n_baseline_rows: int
+    baseline_source: str                      # inline | uri | medoid
+    use_logit: bool
+    seed: int
+    local_values_saved: bool
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True)
+class ColumnSummary:
+    """What was understood of one column, and why."""
+
+    name: str
+    kind: str                                 # int | float | text | bool
+    reading: str                              # why this type: declared by Parquet, all values are integers, ...
+    rows: int
+    nulls: int
+    distinct: int | None                      # None: more than were counted
+    minimum: float | None = None
+    maximum: float | None = None
+    non_finite: int = 0
+
+
+@dataclass(frozen=True)
+class ExpectationOutcome:
+    """One expectation on the data: what was expected, how many rows broke it, whether that stops the run."""
+
+    expectation: str
+    column: str
+    severity: Literal["blocking", "recorded"]
+    success: bool
+    unexpected: int
+    rows: int
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class ValidationOutcome:
+    """The result of checking the dataset against what the config needs of it."""
+
+    rows: int
+    columns: tuple[ColumnSummary, ...]
+    expectations: tuple[ExpectationOutcome, ...]
+    notices: tuple[Notice, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        return all(o.success for o in self.expectations if o.severity == "blocking")
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """Which model answered: pinned, never an alias that may move."""
+
+    uri: str                                  # as asked: models:/name@champion, a path, an endpoint URL
+    pinned_uri: str                           # models:/name/3, runs:/..., a path, the URL
+    name: str
+    version: str | None
+    digest: str | None                        # SHA-256 over the model's files; None for a foreign endpoint
+    output: Literal["probability", "score", "label"]
+    classes: tuple[str, ...] = ()
+    isolation: Literal["process", "none", "remote"] = "process"
+
+
+@dataclass(frozen=True)
+class DatasetDescription:
+    """Which data were read."""
+
+    uri: str
+    format: str
+    digest: str                               # SHA-256 over the files' bytes
+    rows: int
+    n_columns: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class AnalysisResult:
+    """Everything one analysis found, as one value; the documents and the report are functions of it."""
+
+    config_digest: str
+    dataset: DatasetDescription
+    validation: ValidationOutcome
+    model: ModelDescription | None = None
+    pre_training: BiasSection | None = None
+    post_training: BiasSection | None = None
+    explanations: ExplanationSection | None = None
+    notices: tuple[Notice, ...] = field(default=())
+    seed: int = 0
+    report_name: str = "report"
+    report_title: str = "Analysis Report"
