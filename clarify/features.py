@@ -25,7 +25,7 @@ class FeatureColumn:
 
     name: str
     kind: Kind
-    vocabulary: tuple[str, ...] | tuple[int, ...] | None = None
+    vocabulary: tuple[str | int, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ class Reason(StrEnum):
     NON_NUMERIC_FEATURES = "non_numeric_features"  # the flip test measures distances
     MISSING_FEATURES = "missing_features"          # ... and cannot measure them with nulls
     ALL_FALSE_NEGATIVES = "all_false_negatives"    # generalised entropy divides by the mean benefit
+    NOT_COMPUTED = "not_computed"                  # it needs the rows, and nobody looked at them
     TOO_FEW = "too_few"
     FAMILY = "family"
 

@@ -8,9 +8,12 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from clarify.features import Features
+from clarify.errors import ConfigError, Problem
+from clarify.features import Features, Kind
 
 Transport = Literal["tensor", "arrow", "csv", "json", "auto"]
+OutputKind = Literal["probability", "score", "label"]
+ServerKind = Literal["clarify", "mlflow", "oip", "invocations", "in_process"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,41 @@ class EndpointSpec:
 
 
 @dataclass(frozen=True)
+class InputColumn:
+    """One column of the model's signature, in the model's order."""
+
+    name: str
+    kind: Kind
+    bits: int = 64                           # width of the training dtype: 32 for float32 and int32
+
+
+@dataclass(frozen=True)
+class ModelMetadata:
+    """What a server says of its model, before it answered anything.
+
+    ``output_kind`` is ``probability`` for predict_proba, ``score`` for any other number, ``label`` when the model
+    only names classes. ``classes`` holds the class values as text in score order. ``inputs`` is empty when the
+    model has no signature, ``digest`` is empty for a foreign server.
+    """
+
+    server: ServerKind
+    output_kind: OutputKind | None = None    # None: a foreign server that does not say
+    classes: tuple[str, ...] = ()
+    inputs: tuple[InputColumn, ...] = ()
+    digest: str = ""
+    n_workers: int = 1
+    url: str = ""                            # where a foreign Open Inference Protocol model answers
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model answered for n rows, before the score is picked: scores (n, k) or labels as text, or both."""
+
+    scores: NDArray[np.float64] | None
+    labels: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
 class Predictions:
     """Answers for n rows, in order.
 
@@ -54,3 +92,29 @@ class Endpoint(Protocol):
     def predict(self, features: Features) -> Predictions: ...
 
     def close(self) -> None: ...
+
+
+def open_endpoint(spec: EndpointSpec) -> Endpoint:
+    """Open what the spec names: a server behind a URL, or a model directory loaded into this process.
+
+    Raises
+    ------
+    ConfigError
+        When not exactly one of ``url`` and ``model_path`` is set, or the address is refused (ENDPOINT-ADDRESS).
+    EndpointUnavailable
+        When no server answers within ``spec.unavailable_seconds``.
+    """
+    if (spec.url is None) == (spec.model_path is None):
+        raise ConfigError(
+            Problem(
+                "ENDPOINT-SPEC", "endpoint", f"url={spec.url!r}, model_path={spec.model_path!r}",
+                "exactly one of a URL and a model directory",
+            )
+        )
+    if spec.model_path is not None:
+        from clarify.endpoints.in_process import InProcessEndpoint
+
+        return InProcessEndpoint.of_model(spec.model_path, spec)
+    from clarify.endpoints.http import HttpEndpoint
+
+    return HttpEndpoint(spec)

@@ -1,0 +1,1 @@
+"""From half differences of coalition pairs to attributions with standard errors."""

@@ -1,0 +1,55 @@
+# Everything happens inside this checkout: packages in .venv, state of services in .clarify, the demo's report in
+# demo-output. Needs make, git and Python 3.11 or later.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test up down bench-shap constraints clean
+
+# Prefect, matplotlib and the tracking store would otherwise write into the home directory; nobody phones home.
+export PREFECT_HOME := $(CURDIR)/.clarify/prefect
+export MPLCONFIGDIR := $(CURDIR)/.clarify/matplotlib
+export DO_NOT_TRACK := 1
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+export MLFLOW_DISABLE_TELEMETRY := true
+export GX_ANALYTICS_ENABLED := false
+# The demo and the tests must not write to servers that the caller's shell happens to point at.
+unexport PREFECT_API_URL PREFECT_API_KEY PREFECT_PROFILE MLFLOW_TRACKING_URI MLFLOW_REGISTRY_URI VIRTUAL_ENV PYTHONPATH
+
+help:
+	@echo "make demo        train a small model and analyse it; the report is in demo-output/"
+	@echo "make test        ruff, mypy and the whole test suite"
+	@echo "make up          start Prefect, MLflow and a worker on this machine"
+	@echo "make down        stop exactly those"
+	@echo "make bench-shap  compare the SHAP estimators with shap.KernelExplainer"
+	@echo "make constraints resolve constraints.txt again from pyproject.toml"
+	@echo "make clean       stop the services and remove what the other targets made, .venv excepted"
+
+demo:
+	@sh scripts/setup.sh demo
+	@.venv/bin/clarify demo --output demo-output
+
+test:
+	@sh scripts/setup.sh test
+	.venv/bin/ruff check
+	.venv/bin/mypy
+	.venv/bin/pytest
+
+up:
+	@sh scripts/setup.sh demo
+	@.venv/bin/python -m deployments.services up
+
+down:
+	@if [ -x .venv/bin/python ]; then .venv/bin/python -m deployments.services down; fi
+
+bench-shap:
+	@sh scripts/setup.sh test
+	@.venv/bin/python benchmarks/shap.py
+
+# Plain name==version lines: no index, no path. uv is listed because set-up uses it.
+constraints:
+	@sh scripts/setup.sh demo
+	@echo uv | .venv/bin/uv pip compile --quiet --upgrade --python-version 3.11 --no-header --no-annotate \
+		--no-emit-index-url --extra test --extra java --extra xgboost pyproject.toml - -o constraints.txt
+
+clean: down
+	@rm -rf .clarify demo-output mlruns mlflow.db spark-warehouse .mypy_cache .ruff_cache .pytest_cache
+	@find . -path ./.venv -prune -o -name __pycache__ -type d -exec rm -rf {} +

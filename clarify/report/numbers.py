@@ -1,0 +1,88 @@
+"""Numbers as readers see them: a true minus, fixed decimals, never a zero where there is none."""
+
+from __future__ import annotations
+
+import math
+
+from clarify.results import Interval
+
+MINUS = "\N{MINUS SIGN}"
+FOREST_DECIMALS = 2
+CARD_DECIMALS = 3
+_MOST_DECIMALS = 8
+_LONGEST_FIXED = 1e15
+
+
+def decimal(value: float, decimals: int = FOREST_DECIMALS) -> str:
+    """Fixed decimals and grouped thousands; a small number gets more decimals rather than become 0.
+
+    Examples
+    --------
+    >>> decimal(-0.1744), decimal(0.0), decimal(0.0004), decimal(12345.678, 1)
+    ('−0.17', '0.00', '0.0004', '12,345.7')
+    """
+    if math.isinf(value):
+        return "infinity" if value > 0 else f"{MINUS}infinity"
+    if abs(value) >= _LONGEST_FIXED:
+        return f"{value:.{decimals}e}".replace("-", MINUS)
+    while value != 0 and round(value, decimals) == 0 and decimals < _MOST_DECIMALS:
+        decimals += 1
+    text = f"{abs(value):,.{decimals}f}"
+    return MINUS + text if value < 0 and float(text.replace(",", "")) != 0 else text
+
+
+def interval(found: Interval, decimals: int = FOREST_DECIMALS) -> str:
+    """``0.06 to 0.22``, ``0.80 or more``, ``0.22 or less``; both sides open is ``any value``."""
+    if math.isinf(found.low) and math.isinf(found.high):
+        return "any value"
+    if math.isinf(found.high):
+        return f"{decimal(found.low, decimals)} or more"
+    if math.isinf(found.low):
+        return f"{decimal(found.high, decimals)} or less"
+    return f"{_limit(found.low, decimals)} to {_limit(found.high, decimals)}"
+
+
+def _limit(value: float, decimals: int) -> str:
+    """A limit needs no more decimals than its value, but keeps its sign: −0.001 is on the other side of zero."""
+    return decimal(value, decimals) if abs(value) >= 10.0 ** -(decimals + 2) else f"{0:.{decimals}f}"
+
+
+def level(found: Interval) -> str:
+    """``95 %``."""
+    return f"{100 * found.level:g} %"
+
+
+def count(number: int) -> str:
+    """Grouped by comma from 1,000."""
+    return f"{number:,}"
+
+
+def percent(share: float) -> str:
+    """One decimal, and never 0.0 % or 100.0 % unless exactly so."""
+    if 0 < share < 0.0005:
+        return "under 0.1 %"
+    if 0.9995 <= share < 1:
+        return "over 99.9 %"
+    return f"{100 * share:.1f} %"
+
+
+def points(share_difference: float) -> str:
+    """Whole percentage points; a difference that would round to none is "less than 1"."""
+    rounded = round(100 * abs(share_difference))
+    if rounded == 0 and share_difference != 0:
+        return "less than 1"
+    return f"{rounded}"
+
+
+def signed_points(share_difference: float) -> str:
+    """Whole percentage points with their sign, for the limits of an interval."""
+    rounded = round(100 * share_difference)
+    return f"{MINUS}{-rounded}" if rounded < 0 else f"{rounded}"
+
+
+def bytes_text(size: int) -> str:
+    """Bytes in the unit a person would use."""
+    for factor, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if size >= factor:
+            return f"{size / factor:.1f} {unit}"
+    return f"{size} bytes"

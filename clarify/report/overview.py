@@ -1,0 +1,217 @@
+"""The first screen in words: title, verdict sentence, and the four short lists beside the forest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC
+
+from clarify.bias.catalog import BY_NAME
+from clarify.report import numbers
+from clarify.report.explained import strongest, unit_of
+from clarify.report.names import Names, clean, without_secrets
+from clarify.report.provenance import Provenance
+from clarify.report.rates import SHARES
+from clarify.report.selection import (
+    Group,
+    Measured,
+    clearest_gaps,
+    group_words,
+    groups_of,
+    sections_of,
+    undefined_metrics,
+)
+from clarify.report.words import Sentence, name, named_group, out_of, plain, say, some, strong, why_undefined
+from clarify.results import AnalysisResult, FacetCounts, GroupCounts
+
+FEW = 3
+SMALL_GROUP = 50
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What stands on the first screen beside the forest."""
+
+    title: str
+    heading: Sentence
+    report_title: str
+    when: str
+    run_id: str
+    verdict: Sentence
+    looked_at: tuple[Sentence, ...]
+    found: tuple[Sentence, ...]
+    undefined: tuple[Sentence, ...]
+    not_looked_at: tuple[Sentence, ...]
+
+
+def overview_of(result: AnalysisResult, provenance: Provenance, groups: tuple[Group, ...], names: Names) -> Overview:
+    """The first screen of a result."""
+    run = provenance.run
+    return Overview(
+        title=f"{_short_result(result, groups)}: {plain(subject(result, names))}",
+        heading=say(subject(result, names), f", on {some(result.dataset.rows, 'row', 'rows')}"),
+        report_title=clean(result.report_title),
+        when=f"{run.finished_at.astimezone(UTC):%d %b %Y, %H:%M} UTC",
+        run_id=clean(run.mlflow_run_id or run.prefect_flow_run_id or ""),
+        verdict=verdict_sentence(result),
+        looked_at=_looked_at(result, groups, names),
+        found=(*found_gaps(groups, names, most=FEW), *_small_groups(groups, names), *found_attributions(result, names)),
+        undefined=_undefined(groups, names),
+        not_looked_at=_not_looked_at(result, groups),
+    )
+
+
+def subject(result: AnalysisResult, names: Names) -> Sentence:
+    """What was examined: the model and its version, or the dataset when there is no model."""
+    if result.model is None:
+        return say(name(file_name(result)))
+    version = say(", version ", name(clean(result.model.version))) if result.model.version else ()
+    return say(name(names[result.model.name]), version)
+
+
+def file_name(result: AnalysisResult) -> str:
+    """Last part of the dataset's URI, cleaned."""
+    return clean(without_secrets(result.dataset.uri).rstrip("/").rpartition("/")[2])
+
+
+def verdict_sentence(result: AnalysisResult) -> Sentence:
+    """The one sentence on top: how much was measured, and that nobody declared what is allowed."""
+    groups = groups_of(result)
+    if not groups:
+        return _only_explained(result)
+    n_metrics = sum(len(group.measured) for group in groups)
+    n_undefined = len(undefined_metrics(groups))
+    undefined = say(" and ", strong(f"{n_undefined} {'is' if n_undefined == 1 else 'are'} undefined"))
+    return say(
+        "Of ", strong(some(n_metrics, "bias metric", "bias metrics")),
+        f" of {some(len(groups), 'group', 'groups')}, ",
+        strong(f"{n_metrics - n_undefined} {'has' if n_metrics - n_undefined == 1 else 'have'} a value"),
+        undefined if n_undefined else "", ". No allowed range was declared, so there is ", strong("no verdict"), ".",
+    )  # fmt: skip
+
+
+def _only_explained(result: AnalysisResult) -> Sentence:
+    if result.explanations is None:
+        return say("The data were checked; no bias metric and no explanation was asked for.")
+    section = result.explanations
+    return say(
+        "The scores of ", strong(some(section.rows, "row", "rows")), " were explained by ",
+        strong(some(section.n_features, "feature", "features")), "; no bias metric was asked for.",
+    )  # fmt: skip
+
+
+def _short_result(result: AnalysisResult, groups: tuple[Group, ...]) -> str:
+    if not groups:
+        return "Explanations" if result.explanations is not None else "Data check"
+    n_metrics = sum(len(group.measured) for group in groups)
+    return f"No verdict, {some(n_metrics, 'metric', 'metrics')}, {len(undefined_metrics(groups))} undefined"
+
+
+def _looked_at(result: AnalysisResult, groups: tuple[Group, ...], names: Names) -> tuple[Sentence, ...]:
+    data = say(
+        "Every row of ", name(file_name(result)), f": {some(result.dataset.rows, 'row', 'rows')}, ",
+        some(result.dataset.n_columns, "column", "columns"), ".",
+    )  # fmt: skip
+    if not groups:
+        return (data,)
+    section = sections_of(result)[-1]
+    positive = named_group(names[section.label], names[section.label_value_or_threshold])
+    return data, say("Positive means ", positive, ": ", _totals(groups[0]), ".")
+
+
+def _totals(group: Group) -> str:
+    counts = group.counts
+    labels = f"{_positive(counts, lambda c: c.positive_labels, lambda c: c.negative_labels)} labels"
+    if not group.has_predictions:
+        return labels
+    predicted = _positive(counts, lambda c: c.positive_predictions, lambda c: c.negative_predictions)
+    return f"{labels}, {predicted} predicted labels"
+
+
+def _positive(
+    counts: FacetCounts, positives: Callable[[GroupCounts], int], negatives: Callable[[GroupCounts], int]
+) -> str:
+    everyone = (counts.a, counts.d, counts.unknown)
+    n_positive = sum(map(positives, everyone))
+    return f"{numbers.count(n_positive)} of {numbers.count(n_positive + sum(map(negatives, everyone)))}"
+
+
+def found_gaps(groups: tuple[Group, ...], names: Names, *, most: int) -> tuple[Sentence, ...]:
+    """The clearest differences of shares, one short sentence each."""
+    return tuple(_short_gap(group, m, names) for group, m in clearest_gaps(groups, most=most))
+
+
+def _short_gap(group: Group, measured: Measured, names: Names) -> Sentence:
+    metric, phrase = measured.metric, SHARES[measured.metric.name]
+    share_d, _ = out_of(phrase.of_group(measured.counts.d))
+    share_a, _ = out_of(phrase.of_group(measured.counts.a))
+    value = metric.value if metric.value is not None else 0.0
+    sign = -1 if value < 0 else 1
+    limits = metric.interval
+    held = () if limits is None else f" ({' to '.join(sorted_limits(limits.low * sign, limits.high * sign))})"
+    unit = "point" if numbers.points(value) in ("1", "less than 1") else "points"
+    return say(
+        f"{BY_NAME[metric.name].title} for ", group_words(group, names), f": {share_d} against {share_a}, ",
+        strong(f"{numbers.points(value)} {unit}"), held or "", " apart.",
+    )  # fmt: skip
+
+
+def sorted_limits(first: float, second: float) -> tuple[str, str]:
+    """Both limits in whole points, the lower one first."""
+    return numbers.signed_points(min(first, second)), numbers.signed_points(max(first, second))
+
+
+def _small_groups(groups: tuple[Group, ...], names: Names) -> tuple[Sentence, ...]:
+    small = [g for g in groups if min(g.counts.d.rows, g.counts.a.rows) < SMALL_GROUP]
+    sentences = [
+        say(
+            "Comparisons for ", group_words(g, names), " rest on ",
+            strong(some(min(g.counts.d.rows, g.counts.a.rows), "row", "rows")), " in the smaller group.",
+        )
+        for g in small[:FEW]
+    ]  # fmt: skip
+    if len(small) > FEW:
+        sentences.append(say(f"{some(len(small) - FEW, 'more small group', 'more small groups')}."))
+    return tuple(sentences)
+
+
+def found_attributions(result: AnalysisResult, names: Names) -> tuple[Sentence, ...]:
+    """The feature that moved each of the first outputs most; empty without explanations."""
+    if result.explanations is None:
+        return ()
+    unit = unit_of(result)
+    sentences = []
+    for output in result.explanations.outputs[:FEW]:
+        top = strongest(output, result.explanations.aggregation, most=FEW)
+        if top:
+            which = say(" of ", name(names[output.label])) if len(result.explanations.outputs) > 1 else ()
+            listed = [
+                say(", " if i else "", name(names[f.feature]), f" ({unit.text(f.by(result.explanations.aggregation))})")
+                for i, f in enumerate(top)
+            ]
+            sentences.append(say("The score", which, " moved most with ", *listed, f", in {unit.name}."))
+    return tuple(sentences)
+
+
+def _undefined(groups: tuple[Group, ...], names: Names) -> tuple[Sentence, ...]:
+    found = undefined_metrics(groups)
+    sentences = [
+        say(f"{BY_NAME[m.name].title} for ", group_words(group, names), f": {why_undefined(m)}.")
+        for group, m in found[:FEW]
+    ]
+    if len(found) > FEW:
+        sentences.append(say(f"{numbers.count(len(found) - FEW)} more; see the tables."))
+    return tuple(sentences)
+
+
+def _not_looked_at(result: AnalysisResult, groups: tuple[Group, ...]) -> tuple[Sentence, ...]:
+    found = []
+    if groups:
+        found.append("Facets in combination.")
+    if result.pre_training is None:
+        found.append("Bias in the labels.")
+    if result.post_training is None:
+        found.append("Bias in the predicted labels.")
+    if result.explanations is None:
+        found.append("What drives the score.")
+    return tuple(say(text) for text in found)

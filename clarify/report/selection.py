@@ -1,0 +1,124 @@
+"""Which groups and metrics a reader sees first, and in what order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from clarify.bias.catalog import BY_NAME
+from clarify.report.names import Names
+from clarify.report.words import Sentence, named_group
+from clarify.results import AnalysisResult, BiasSection, FacetBias, FacetCounts, Interval, MetricValue
+
+RECOMMENDED = ("CI", "DPL", "DPPL", "DI", "RD", "AD")
+"""The few metrics shown first when nobody declared ranges: sizes, labels, predictions, both ways of being wrong."""
+
+IN_POINTS = ("DPL", "DPPL", "RD", "SD", "DAR", "DRR", "AD")
+"""Differences between two shares: the only ones whose sizes can be compared with each other."""
+
+MOST_FOREST_ROWS = 24
+MOST_FOREST_GROUPS = 6
+MOST_MATRIX_ROWS = 20
+MOST_CARD_GROUPS = 12
+MOST_TABLE_GROUPS = 200
+CLEAREST_ROWS = 12
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One metric of one group with the counts it was computed from."""
+
+    metric: MetricValue
+    counts: FacetCounts
+
+
+@dataclass(frozen=True)
+class Group:
+    """One group of one facet with the metrics of both stages; ``counts`` are the fullest there are."""
+
+    facet: str
+    value: str
+    counts: FacetCounts
+    has_predictions: bool
+    measured: tuple[Measured, ...]
+
+    def get(self, name: str) -> Measured | None:
+        return next((m for m in self.measured if m.metric.name == name), None)
+
+
+def groups_of(result: AnalysisResult) -> tuple[Group, ...]:
+    """Every group once, in the order of the configuration; post-training counts win because they hold both."""
+    stages: dict[tuple[str, str], list[FacetBias]] = {}
+    for section in sections_of(result):
+        for facet in section.facets:
+            stages.setdefault((facet.facet, facet.value_or_threshold), []).append(facet)
+    return tuple(_merge(parts) for parts in stages.values())
+
+
+def sections_of(result: AnalysisResult) -> tuple[BiasSection, ...]:
+    """The bias sections that exist, pre-training first."""
+    return tuple(section for section in (result.pre_training, result.post_training) if section is not None)
+
+
+def _merge(parts: list[FacetBias]) -> Group:
+    last = parts[-1]
+    measured = [Measured(metric, part.counts) for part in parts for metric in part.metrics]
+    order = list(BY_NAME)
+    measured.sort(key=lambda m: order.index(m.metric.name))
+    has_predictions = last.stage == "post_training"
+    return Group(last.facet, last.value_or_threshold, last.counts, has_predictions, tuple(measured))
+
+
+def group_words(group: Group, names: Names) -> Sentence:
+    """``sex = female`` with cleaned names."""
+    return named_group(names[group.facet], names[group.value])
+
+
+def first_metrics(group: Group) -> tuple[Measured, ...]:
+    """The recommended metrics that were asked for, or the first ones of the catalogue when none of them was."""
+    found = tuple(m for name in RECOMMENDED if (m := group.get(name)) is not None)
+    return found or group.measured[: len(RECOMMENDED)]
+
+
+def other_metrics(group: Group) -> tuple[Measured, ...]:
+    """What ``first_metrics`` leaves for the table behind the cards."""
+    first = first_metrics(group)
+    return tuple(m for m in group.measured if m not in first)
+
+
+def is_crowded(groups: tuple[Group, ...]) -> bool:
+    """Whether the first screen has to summarise instead of showing every recommended row."""
+    return len(groups) > MOST_FOREST_GROUPS or sum(len(first_metrics(g)) for g in groups) > MOST_FOREST_ROWS
+
+
+def matrix_groups(groups: tuple[Group, ...]) -> tuple[Group, ...]:
+    """All groups in the order of the configuration, or the largest ones when they would not fit."""
+    if len(groups) <= MOST_MATRIX_ROWS:
+        return groups
+    return tuple(sorted(groups, key=lambda g: -g.counts.d.rows)[:MOST_MATRIX_ROWS])
+
+
+def clearest_gaps(groups: Iterable[Group], *, most: int) -> tuple[tuple[Group, Measured], ...]:
+    """Differences of shares, those first that their interval holds farthest from zero, then by size.
+
+    A tiny group shows the widest gaps by chance alone; what the interval rules out is what was seen.
+    """
+    found = [
+        (group, m) for group in groups for name in IN_POINTS
+        if (m := group.get(name)) is not None and m.metric.value is not None
+    ]  # fmt: skip
+    found.sort(key=lambda pair: (-_held_from_zero(pair[1].metric.interval), -abs(_value(pair[1].metric))))
+    return tuple(found[:most])
+
+
+def _value(metric: MetricValue) -> float:
+    return metric.value if metric.value is not None else 0.0
+
+
+def _held_from_zero(interval: Interval | None) -> float:
+    return max(interval.low, -interval.high, 0.0) if interval is not None else 0.0
+
+
+def undefined_metrics(groups: Iterable[Group]) -> tuple[tuple[Group, MetricValue], ...]:
+    """Every metric without a value, group by group."""
+    return tuple((group, m.metric) for group in groups for m in group.measured if m.metric.value is None)

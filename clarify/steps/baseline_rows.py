@@ -1,0 +1,145 @@
+"""Where SHAP's comparison comes from: rows the user gave, or the most central row of a sample of the data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from clarify.config.analysis import Shap
+from clarify.data import storage
+from clarify.data.coding import read_features
+from clarify.data.dataset import Dataset, Fragment, cut, read_fragment, read_rows
+from clarify.engines.base import Engine
+from clarify.errors import ConfigError, DataError, Problem
+from clarify.explain.baseline import medoid
+from clarify.explain.row_keys import row_keys
+from clarify.features import FeatureColumn, Features
+from clarify.steps.plan import AnalysisPlan
+from clarify.steps.validate_dataset import PreparedData
+
+SAMPLE_ROWS = 2_000
+ROWS_PER_SAMPLING = 65_536
+MOST_BASELINE_ROWS = 1_000
+
+BaselineSource = Literal["inline", "uri", "medoid"]
+
+
+@dataclass(frozen=True, eq=False)
+class Baseline:
+    """The rows that every explained row is compared with, and where they come from."""
+
+    rows: Features
+    source: BaselineSource
+
+
+def find_baseline(plan: AnalysisPlan, data: PreparedData, shap: Shap, sample: Features | None) -> Baseline:
+    """The configured rows, else the medoid of the sample.
+
+    Raises
+    ------
+    ConfigError, DataError
+        When given rows do not have the features' columns, or hold a word where a number belongs.
+    """
+    if isinstance(shap.baseline, str):
+        return Baseline(_read_baseline(shap.baseline, plan, data), "uri")
+    if shap.baseline is not None:
+        return Baseline(_inline_baseline(shap.baseline, data.features), "inline")
+    if sample is None:
+        raise DataError(_no_rows())
+    is_text = np.array([column.vocabulary is not None for column in sample.columns])
+    centre = medoid(sample.values, is_text)
+    return Baseline(sample.with_values(sample.values[[centre]]), "medoid")
+
+
+def sample_features(dataset: Dataset, columns: Sequence[FeatureColumn], engine: Engine) -> Features:
+    """The 2,000 rows with the smallest keys, in the order of their keys: the same rows in whatever order they lie."""
+    picked = engine.map(
+        partial(sample_fragment, columns=tuple(columns)), cut(dataset, ROWS_PER_SAMPLING), stage="sampling"
+    )
+    if not picked:
+        raise DataError(_no_rows())
+    keys = np.concatenate([keys for keys, _ in picked])
+    table = pa.concat_tables([rows for _, rows in picked])
+    order = np.argsort(keys, kind="stable")[:SAMPLE_ROWS]
+    return read_features(table.take(order), columns)
+
+
+def sample_fragment(fragment: Fragment, *, columns: tuple[FeatureColumn, ...]) -> tuple[NDArray[np.uint64], pa.Table]:
+    """Keys and rows of one fragment's smallest keys."""
+    table = read_fragment(fragment, columns=[column.name for column in columns])
+    keys = row_keys(read_features(table, columns))
+    order = np.argsort(keys, kind="stable")[:SAMPLE_ROWS]
+    return keys[order], table.take(order)
+
+
+def _inline_baseline(given: Any, columns: Sequence[FeatureColumn]) -> Features:
+    rows = [list(row) for row in given] if not isinstance(given, dict) else []
+    problems = [
+        _width_problem(f"methods.shap.baseline[{index}]", len(row), columns)
+        for index, row in enumerate(rows)
+        if len(row) != len(columns)
+    ]
+    if not rows:
+        problems.append(_width_problem("methods.shap.baseline", 0, columns))
+    ConfigError.collect(problems)
+    arrays = [
+        _inline_column([row[position] for row in rows], column, position) for position, column in enumerate(columns)
+    ]
+    return read_features(pa.table(arrays, names=[column.name for column in columns]), columns)
+
+
+def _inline_column(cells: Sequence[Any], column: FeatureColumn, position: int) -> pa.Array:
+    if column.kind == "text":
+        return pa.array([None if cell is None else str(cell) for cell in cells], pa.string())
+    problems = [
+        Problem(
+            code="SHAP-BASELINE-VALUE",
+            field=f"methods.shap.baseline[{row}][{position}]",
+            received=repr(cell),
+            allowed=f"a number, for column '{column.name}'",
+            hint="give numbers as JSON numbers, a missing one as null",
+        )
+        for row, cell in enumerate(cells)
+        if cell is not None and _number(cell) is None
+    ]
+    ConfigError.collect(problems)
+    if column.vocabulary is not None:
+        return pa.array([None if cell is None else int(cell) for cell in cells], pa.int64())
+    return pa.array([None if cell is None else _number(cell) for cell in cells], pa.float64())
+
+
+def _number(cell: Any) -> float | None:
+    try:
+        return float(cell)
+    except (TypeError, ValueError):
+        return None
+
+
+def _read_baseline(uri: str, plan: AnalysisPlan, data: PreparedData) -> Features:
+    names = [column.name for column in data.features]
+    table = read_rows(uri, plan.config.dataset_type, headers=names, most_rows=MOST_BASELINE_ROWS)
+    if table.num_columns != len(names) or table.num_rows == 0:
+        raise DataError(_width_problem(f"methods.shap.baseline ({storage.name(uri)})", table.num_columns, data.features))
+    rows = [list(row.values()) for row in table.to_pylist()]
+    return _inline_baseline(rows, data.features)
+
+
+def _width_problem(field: str, width: int, columns: Sequence[FeatureColumn]) -> Problem:
+    names = ", ".join(column.name for column in columns)
+    return Problem(
+        code="SHAP-BASELINE-WIDTH",
+        field=field,
+        received=f"{width} values",
+        allowed=f"{len(columns)} values, in the order {names}",
+        hint="the label and predicted-label columns do not belong in the baseline",
+    )
+
+
+def _no_rows() -> Problem:
+    return Problem("DATA-EMPTY", "dataset", "no rows", "at least one row", "check the dataset's URI")

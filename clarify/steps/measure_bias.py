@@ -1,0 +1,176 @@
+"""Bias of labels and of predicted labels: one pass counts the rows, formulas read the counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from clarify.bias.contingency import ContingencyTable
+from clarify.bias.evaluate import evaluate
+from clarify.data.coding import UNKNOWN, Coding
+from clarify.data.dataset import Fragment, cut, read_fragment
+from clarify.engines.base import Engine
+from clarify.results import BiasSection, FacetBias, Notice
+from clarify.steps.flip_neighbours import count_flips
+from clarify.steps.plan import AnalysisPlan
+from clarify.steps.predict import ScoredDataset, read_positive
+from clarify.steps.validate_dataset import PreparedData
+
+ROWS_PER_TALLY = 262_144
+
+
+@dataclass(frozen=True)
+class TallyPlan:
+    """Which columns become which axis of the tables."""
+
+    facets: tuple[Coding, ...]
+    label: Coding
+    predicted: Coding | None = None
+    group_variable: str | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        named = [facet.column for facet in self.facets] + [self.label.column]
+        named += [self.predicted.column] if self.predicted is not None else []
+        named += [self.group_variable] if self.group_variable is not None else []
+        return tuple(dict.fromkeys(named))
+
+
+@dataclass(frozen=True, eq=False)
+class Tally:
+    """Counts of one facet in some rows; ``strata`` names the columns of ``counts`` but the last, the unknown one."""
+
+    strata: tuple[str, ...]
+    counts: NDArray[np.int64]        # (3 facets, 3 labels, 3 predicted labels, len(strata) + 1)
+
+
+def measure_pre_training_bias(plan: AnalysisPlan, data: PreparedData, engine: Engine) -> BiasSection:
+    """All requested metrics of the labels, for every group of every facet."""
+    tally = TallyPlan(data.facets, data.outcome_label, None, data.group_variable)
+    tables = tabulate(engine, cut(data.dataset, ROWS_PER_TALLY), tally, scored=None)
+    facets = tuple(
+        evaluate(
+            table,
+            facet=facet.column,
+            value_or_threshold=facet.text,
+            stage="pre_training",
+            methods=plan.config.pre_training_metrics,
+            flips=None,
+        )
+        for facet, table in zip(data.facets, tables, strict=True)
+    )
+    return _section("pre_training", data, facets)
+
+
+def measure_post_training_bias(
+    plan: AnalysisPlan, data: PreparedData, scored: ScoredDataset | None, engine: Engine
+) -> BiasSection:
+    """All requested metrics of the predicted labels, from the data's own column or from the model's answers."""
+    predicted = data.predicted_label if scored is None else None
+    tally = TallyPlan(data.facets, data.outcome_label, predicted, data.group_variable)
+    fragments = cut(data.dataset, ROWS_PER_TALLY) if scored is None else scored.fragments
+    tables = tabulate(engine, fragments, tally, scored=scored)
+    flips = count_flips(plan, data, scored, engine)
+    facets = tuple(
+        evaluate(
+            table,
+            facet=facet.column,
+            value_or_threshold=facet.text,
+            stage="post_training",
+            methods=plan.config.post_training_metrics,
+            flips=flip,
+        )
+        for facet, table, flip in zip(data.facets, tables, flips, strict=True)
+    )
+    return _section("post_training", data, facets)
+
+
+def tabulate(
+    engine: Engine, fragments: Sequence[Fragment], tally: TallyPlan, *, scored: ScoredDataset | None
+) -> tuple[ContingencyTable, ...]:
+    """One contingency table a facet, counted wherever the fragments lie and added here."""
+    counted = engine.map(partial(tally_fragment, tally=tally, scored=scored), fragments, stage="counting")
+    has_predictions = scored is not None or tally.predicted is not None
+    return tuple(
+        _table(
+            _merge(tallies[facet] for tallies in counted),
+            has_predictions=has_predictions,
+            has_strata=tally.group_variable is not None,
+        )
+        for facet in range(len(tally.facets))
+    )
+
+
+def tally_fragment(fragment: Fragment, *, tally: TallyPlan, scored: ScoredDataset | None) -> tuple[Tally, ...]:
+    """Counts of every facet in one fragment; one reading of its rows serves all facets."""
+    table = read_fragment(fragment, columns=tally.columns)
+    label = tally.label.code(table[tally.label.column])
+    predicted = _predicted(fragment, table, tally, scored)
+    strata, stratum = _strata(table, tally.group_variable)
+    return tuple(
+        Tally(strata, _count(facet.code(table[facet.column]), label, predicted, stratum, len(strata) + 1))
+        for facet in tally.facets
+    )
+
+
+def _predicted(
+    fragment: Fragment, table: pa.Table, tally: TallyPlan, scored: ScoredDataset | None
+) -> NDArray[np.int8]:
+    if scored is not None:
+        return read_positive(scored, fragment)
+    if tally.predicted is not None:
+        return tally.predicted.code(table[tally.predicted.column])
+    return np.full(table.num_rows, UNKNOWN, dtype=np.int8)
+
+
+def _strata(table: pa.Table, group_variable: str | None) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """Names of the strata in these rows, and for every row its position among them (the last: unknown)."""
+    if group_variable is None:
+        return (), np.zeros(table.num_rows, dtype=np.int64)
+    encoded = pa.chunked_array([table[group_variable].combine_chunks()]).dictionary_encode().combine_chunks()
+    names = tuple(str(value) for value in encoded.dictionary.to_pylist())
+    return names, encoded.indices.fill_null(len(names)).to_numpy(zero_copy_only=False).astype(np.int64)
+
+
+def _count(
+    facet: NDArray[np.int8],
+    label: NDArray[np.int8],
+    predicted: NDArray[np.int8],
+    stratum: NDArray[np.int64],
+    n_strata: int,
+) -> NDArray[np.int64]:
+    cell = ((facet.astype(np.int64) * 3 + label) * 3 + predicted) * n_strata + stratum
+    return np.bincount(cell, minlength=27 * n_strata).reshape(3, 3, 3, n_strata)
+
+
+def _merge(tallies: Iterable[Tally]) -> Tally:
+    """The sum, with strata in the order of their names, so that no order of reading shows."""
+    parts = list(tallies)
+    names = tuple(sorted({name for part in parts for name in part.strata}))
+    position = {name: index for index, name in enumerate(names)}
+    total = np.zeros((3, 3, 3, len(names) + 1), dtype=np.int64)
+    for part in parts:
+        total[..., [*(position[name] for name in part.strata), len(names)]] += part.counts
+    return Tally(names, total)
+
+
+def _table(tally: Tally, *, has_predictions: bool, has_strata: bool) -> ContingencyTable:
+    return ContingencyTable(tally.counts, has_predictions=has_predictions, has_strata=has_strata)
+
+
+def _section(stage: str, data: PreparedData, facets: tuple[FacetBias, ...]) -> BiasSection:
+    notices: tuple[Notice, ...] = ()
+    return BiasSection(
+        stage="pre_training" if stage == "pre_training" else "post_training",
+        label=data.outcome_label.column,
+        label_value_or_threshold=data.outcome_label.text,
+        facets=facets,
+        notices=notices,
+    )
+
+

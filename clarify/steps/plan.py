@@ -1,0 +1,123 @@
+"""From a request to a plan: documents read, files listed and hashed, the model pinned; nothing computed yet."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from clarify.config.analysis import AnalysisConfig
+from clarify.config.parse import ensure_runnable, parse_analysis_config
+from clarify.config.settings import RunSettings
+from clarify.data import storage
+from clarify.data.dataset import Source, open_source
+from clarify.endpoints.deployment import PinnedModel, pin_model
+from clarify.errors import ConfigError, Problem
+from clarify.results import Notice
+
+# Raised whenever the same inputs give other bytes than before: finished parts of older runs are then left alone.
+ANALYSIS_VERSION = 1
+
+
+@dataclass(frozen=True)
+class AnalysisRequest:
+    """What a user asks for: a config document, data, a place for the results, and where to run.
+
+    ``config`` is a URI; ``dataset_uri`` serves when the config names no ``dataset_uri`` of its own.
+    """
+
+    config: str
+    output_uri: str
+    dataset_uri: str | None = None
+    seed: int | None = None
+    settings: RunSettings = RunSettings()
+
+
+@dataclass(frozen=True)
+class AnalysisPlan:
+    """Everything that was decided before any row was read; the same plan gives the same bytes."""
+
+    config: AnalysisConfig
+    config_digest: str
+    source: Source
+    output_uri: str
+    settings: RunSettings
+    seed: int
+    model: PinnedModel | None = None
+    notices: tuple[Notice, ...] = ()
+
+    @property
+    def needs_endpoint(self) -> bool:
+        return self.config.needs_model
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over everything the results depend on."""
+        parts = {
+            "version": ANALYSIS_VERSION,
+            "config": self.config_digest,
+            "data": self.source.digest,
+            "header": self.source.header_present,
+            "model": self.model.digest if self.model is not None else self.settings.endpoint,
+            "seed": self.seed,
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def work_uri(self) -> str:
+        """Where finished parts wait until the results are published, and where a rerun finds them."""
+        return storage.join(self.output_uri, ".work", self.digest[:32])
+
+
+def plan_analysis(request: AnalysisRequest) -> AnalysisPlan:
+    """Read the documents, list the data, pin the model.
+
+    Raises
+    ------
+    ConfigError
+        With every problem of the document at once, unsupported parts by name.
+    StorageError, DataError
+        When the dataset cannot be listed or its header does not fit.
+    """
+    settings = request.settings
+    parsed = parse_analysis_config(storage.read_bytes(request.config), seed=request.seed)
+    config = parsed.config
+    ensure_runnable(config, endpoint=settings.endpoint, model=settings.model)
+    source = open_source(
+        _dataset_uri(config, request),
+        config.dataset_type,
+        headers=config.headers,
+        csv_header=settings.csv_header,
+    )
+    return AnalysisPlan(
+        config=config,
+        config_digest=parsed.digest,
+        source=source,
+        output_uri=request.output_uri,
+        settings=settings,
+        seed=parsed.seed,
+        model=_pinned(config, settings),
+        notices=(*parsed.notices, *source.notices),
+    )
+
+
+def _dataset_uri(config: AnalysisConfig, request: AnalysisRequest) -> str:
+    uri = config.dataset_uri or request.dataset_uri
+    if uri is None:
+        raise ConfigError(
+            Problem(
+                code="CFG-MISSING",
+                field="dataset_uri",
+                received="nothing",
+                allowed="the URI of a file or folder, in the config or given with --dataset",
+                hint="name the data to analyse",
+            )
+        )
+    return uri
+
+
+def _pinned(config: AnalysisConfig, settings: RunSettings) -> PinnedModel | None:
+    if not config.needs_model or settings.endpoint is not None:
+        return None
+    uri = settings.model or (config.predictor.model_name if config.predictor is not None else None)
+    return pin_model(uri, tracking_uri=settings.tracking_uri) if uri is not None else None
