@@ -24,6 +24,7 @@ class Reason(StrEnum):
     MISSING_FEATURES = "missing_features"          # ... and cannot measure them with nulls
     ALL_FALSE_NEGATIVES = "all_false_negatives"    # generalised entropy divides by the mean benefit
     NOT_COMPUTED = "not_computed"                  # it needs the rows, and nobody looked at them
+    TOO_MANY_ROWS = "too_many_rows"                # the flip test grows with the square of the rows
     TOO_FEW = "too_few"
     FAMILY = "family"
 

@@ -29,12 +29,12 @@ class RunSettings:
 
     Examples
     --------
-    >>> RunSettings(output_uri="out", engine="spark", spark_master="local[2]").engine
+    >>> RunSettings(engine="spark", spark_master="local[2]").engine
     'spark'
     """
 
-    output_uri: str
-    """Folder that receives the documents."""
+    output_uri: str | None = None
+    """Folder that receives the documents, where the request itself names none."""
     engine: EngineChoice = "auto"
     """auto: Spark when a master is given or the data exceed max_local_bytes, else local."""
     spark_master: str | None = None
@@ -44,9 +44,9 @@ class RunSettings:
     csv_header: CsvHeader = "guess"
     in_process_model: bool = False
     """Load the model into this process: quicker to start, and no wall between its code and ours."""
-    endpoint_url: str | None = None
+    endpoint: str | None = None
     """A running endpoint, used instead of serving a model."""
-    model_uri: str | None = None
+    model: str | None = None
     """A model to serve instead of the one the config names."""
     server_processes: int | None = None
     """Processes of the scoring server; None: decided from the cores."""
@@ -80,27 +80,27 @@ def _counts(settings: RunSettings) -> Iterator[Problem]:
 
 
 def _places(settings: RunSettings) -> Iterator[Problem]:
-    if not settings.output_uri.strip():
+    if settings.output_uri is not None and not settings.output_uri.strip():
         yield Problem("RUN-VALUE", "--output", repr(settings.output_uri), "a folder or URI", "name the output folder")
     for option, uri in (
         ("--output", settings.output_uri),
         ("--tracking-uri", settings.tracking_uri),
-        ("--endpoint", settings.endpoint_url),
-        ("--model", settings.model_uri),
+        ("--endpoint", settings.endpoint),
+        ("--model", settings.model),
     ):
         if uri is not None and _holds_password(uri):
             yield Problem("RUN-SECRET", option, "a URI with a password (not shown)", "a URI without credentials",
                           "settings are shown in Prefect's pages: pass credentials in the environment")
-    if settings.endpoint_url is not None and not _is_web_address(settings.endpoint_url):
-        yield Problem("RUN-VALUE", "--endpoint", repr(settings.endpoint_url), "http:// or https://, a host and a path",
+    if settings.endpoint is not None and not _is_web_address(settings.endpoint):
+        yield Problem("RUN-VALUE", "--endpoint", repr(settings.endpoint), "http:// or https://, a host and a path",
                       "give the URL that answers predictions, such as http://127.0.0.1:8080/invocations")
 
 
 def _together(settings: RunSettings) -> Iterator[Problem]:
-    if settings.endpoint_url is not None and settings.model_uri is not None:
+    if settings.endpoint is not None and settings.model is not None:
         yield Problem("RUN-CONFLICT", "--endpoint", "beside --model", "one of the two",
                       "keep --endpoint for a model that already answers, --model for one to be served")
-    if settings.endpoint_url is not None and settings.in_process_model:
+    if settings.endpoint is not None and settings.in_process_model:
         yield Problem("RUN-CONFLICT", "--in-process-model", "beside --endpoint", "one of the two",
                       "a running endpoint is never loaded into this process: remove one")
     if settings.engine == "local" and (settings.spark_master is not None or settings.spark_conf):

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from clarify.data.profile import ColumnProfile
 from clarify.errors import DataError, Problem
 from clarify.features import FeatureColumn, Features, Kind
 from clarify.results import ColumnSummary, Notice
@@ -35,15 +36,15 @@ class ColumnFacts:
 
     summary: ColumnSummary
     values: tuple[Scalar, ...] | None
-    counts: tuple[int, ...] | None = None
+    counts: tuple[int, ...] | None
+    uniqueness: float                    # distinct over non-null values
 
-    @property
-    def uniqueness(self) -> float:
-        """Distinct over non-null values; 1 when there were too many distinct values to count."""
-        present = self.summary.rows - self.summary.nulls
-        if self.summary.distinct is None:
-            return 1.0
-        return self.summary.distinct / present if present else 0.0
+    @classmethod
+    def of(cls, profile: ColumnProfile) -> ColumnFacts:
+        found = profile.typed_values
+        values = None if found is None else tuple(item.value for item in found)
+        counts = None if found is None else tuple(item.count for item in found)
+        return cls(profile.summary(), values, counts, profile.uniqueness)
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,44 @@ def code_label(facts: ColumnFacts, listed: Sequence[Scalar], *, maximum: float |
                 received=", ".join(map(str, listed)),
                 allowed=f"values of column '{facts.summary.name}': {_some_values(facts)}",
                 hint="Positive label values or thresholds are empty for Label column",
+            )
+        )
+    return coding
+
+
+def code_predicted_label(facts: ColumnFacts, listed: Sequence[Scalar], label: Coding, label_facts: ColumnFacts) -> Coding:
+    """Predicted labels in the data, read as the label is read.
+
+    Raises
+    ------
+    DataError
+        With AWS's words: when the two columns infer to different types, or nobody is predicted positive.
+    """
+    if aws_reading(facts, listed) != aws_reading(label_facts, listed):
+        raise DataError(
+            Problem(
+                code="DATA-LABEL-TYPES",
+                field="predicted_label",
+                received=f"column '{facts.summary.name}' ({facts.summary.kind}, {facts.summary.reading})",
+                allowed=f"the type of column '{label_facts.summary.name}' ({label_facts.summary.kind})",
+                hint="Predicted Label Column series datatype is not the same as Label Column series",
+            )
+        )
+    coding = replace(label, column=facts.summary.name, notices=())
+    if label.reading == "categorical":
+        some = facts.values is None or _selects_any(coding, facts)
+    else:
+        top = _maximum(facts)
+        some = top is not None and label.threshold is not None and top > label.threshold
+    if not some:
+        raise DataError(
+            Problem(
+                code="DATA-NO-POSITIVE-PREDICTION",
+                field="predicted_label",
+                received=f"no row of column '{facts.summary.name}' in {label.text}",
+                allowed=f"values {_some_values(facts)} of which some are positive",
+                hint="No Label values are present in the predicted Label Column,"
+                "Positive Predicted Index Series contains all False values",
             )
         )
     return coding

@@ -19,6 +19,7 @@ Like pandas, a whole number beyond 64 bits makes a column of whole numbers text 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from typing import get_args
 
@@ -38,8 +39,8 @@ ARROW_TYPES: dict[Kind, pa.DataType] = {
     "bool": pa.bool_(),
     "text": pa.string(),
 }
-_TRUE = pa.array(["True", "TRUE", "true"])
-_FALSE = pa.array(["False", "FALSE", "false"])
+_TRUE = ("True", "TRUE", "true")
+_FALSE = ("False", "FALSE", "false")
 _WHOLE = r"^[+-]?[0-9]+$"
 _NUMBER = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 _LARGEST = "9223372036854775807"
@@ -77,7 +78,7 @@ class Shapes:
 
 def shapes_of(values: pa.Array, counts: NDArray[np.int64] | None = None) -> Shapes:
     """Count the shapes of non-null strings; ``counts`` says how often each value occurs (default once)."""
-    tally = np.bincount(classify(values), weights=counts, minlength=6)
+    tally = np.bincount(classify(values)[0], weights=counts, minlength=6)
     return Shapes(*(int(count) for count in tally))
 
 
@@ -125,7 +126,7 @@ def declared_kind(kind: pa.DataType, column: str) -> tuple[Kind, str]:
         return "int", reading
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return "float", reading
-    if _is_text(kind) or pa.types.is_temporal(kind) or pa.types.is_null(kind):
+    if _is_text(kind) or _is_date_or_time(kind) or pa.types.is_null(kind):
         return "text", reading
     allowed = "numbers, booleans, text, categories, dates"
     raise DataError(Problem("DATA-TYPE", column, str(kind), allowed, "leave the column out of the file or flatten it"))
@@ -155,36 +156,46 @@ def to_kind(values: pa.Array, kind: Kind, column: str) -> pa.Array:
     return cast
 
 
-def classify(values: pa.Array) -> NDArray[np.int8]:
-    """The shape of each non-null string, one of INTEGER ... OTHER."""
-    if _all_plain_integers(values):
-        return np.full(len(values), INTEGER, dtype=np.int8)
+def classify(values: pa.Array) -> tuple[NDArray[np.int8], pa.Array]:
+    """The shape of each non-null string (INTEGER ... OTHER), and the numbers among them.
+
+    The numbers are those of shape INTEGER, LARGE_INTEGER and DECIMAL, in order: int64 when all of them
+    are INTEGER, else float64.
+    """
+    integers = _plain_integers(values)
+    if integers is not None:
+        return np.full(len(values), INTEGER, dtype=np.int8), integers
     codes = np.full(len(values), OTHER, dtype=np.int8)
-    codes[_mask(pc.is_in(values, pa.concat_arrays([_TRUE, _FALSE])))] = BOOLEAN
+    codes[_mask(_is_one_of(values, _TRUE + _FALSE))] = BOOLEAN
     trimmed = pc.ascii_trim_whitespace(values)
-    numeric = _mask(pc.match_substring_regex(trimmed, _NUMBER))
-    if numeric.any():
-        codes[numeric] = _classify_numbers(trimmed.filter(pa.array(numeric)))
-    return codes
+    spelled = _mask(pc.match_substring_regex(trimmed, _NUMBER))
+    if not spelled.any():
+        return codes, pa.array([], pa.int64())
+    texts = _only(trimmed, spelled)
+    floats = pc.cast(texts, pa.float64())
+    codes[spelled] = shapes = _classify_numbers(texts, floats)
+    if (shapes == INTEGER).all():
+        return codes, _parse(texts, "int")
+    return codes, _only(floats, shapes <= DECIMAL)
 
 
-def _all_plain_integers(values: pa.Array) -> bool:
+def _plain_integers(values: pa.Array) -> pa.Array | None:
     """The quick answer for most integer columns; a 0 in front may be ``007`` or ``0x1f`` and takes the long way."""
     try:
-        pc.cast(values, pa.int64())
+        integers = pc.cast(values, pa.int64())
     except pa.ArrowInvalid:
-        return False
+        return None
     zero = pc.and_(pc.starts_with(values, "0"), pc.greater(pc.binary_length(values), 1))
-    return not pc.any(pc.or_(zero, pc.starts_with(values, "-0"))).as_py()
+    return None if pc.any(pc.or_(zero, pc.starts_with(values, "-0"))).as_py() else integers
 
 
-def _classify_numbers(values: pa.Array) -> NDArray[np.int8]:
-    """The shape of strings that match the number grammar."""
-    codes = np.full(len(values), DECIMAL, dtype=np.int8)
-    whole = _mask(pc.match_substring_regex(values, _WHOLE))
+def _classify_numbers(texts: pa.Array, floats: pa.Array) -> NDArray[np.int8]:
+    """The shape of strings that match the number grammar; what overflows float64 is no number."""
+    codes = np.full(len(texts), DECIMAL, dtype=np.int8)
+    whole = _mask(pc.match_substring_regex(texts, _WHOLE))
     if whole.any():
-        codes[whole] = _classify_whole(values.filter(pa.array(whole)))
-    codes[~np.isfinite(pc.cast(values, pa.float64()).to_numpy())] = OTHER
+        codes[whole] = _classify_whole(_only(texts, whole))
+    codes[~np.isfinite(floats.to_numpy())] = OTHER
     return codes
 
 
@@ -202,11 +213,10 @@ def _classify_whole(values: pa.Array) -> NDArray[np.int8]:
 
 def _parse(values: pa.Array, kind: Kind) -> pa.Array:
     if kind == "bool":
-        answers = pc.is_in(values, _TRUE)
-        known = pc.or_(answers, pc.is_in(values, _FALSE))
-        if pc.any(pc.and_(pc.is_valid(values), pc.invert(known))).as_py():
-            raise pa.ArrowInvalid("a value is neither true nor false")
-        return pc.if_else(pc.is_valid(values), answers, pa.scalar(None, pa.bool_()))
+        known = pc.or_(_is_one_of(values, _TRUE + _FALSE), pc.is_null(values))
+        if not pc.all(known).as_py():
+            raise pa.ArrowInvalid(f"{_only(values, ~_mask(known))[0].as_py()!r} is neither true nor false")
+        return pc.if_else(pc.is_valid(values), _is_one_of(values, _TRUE), pa.scalar(None, pa.bool_()))
     try:
         return pc.cast(values, ARROW_TYPES[kind])
     except pa.ArrowInvalid:
@@ -214,8 +224,20 @@ def _parse(values: pa.Array, kind: Kind) -> pa.Array:
         return pc.cast(pc.replace_substring_regex(bare, r"^\+", ""), ARROW_TYPES[kind])
 
 
+def _is_one_of(values: pa.Array, words: Sequence[str]) -> pa.Array:
+    return pc.is_in(values, pa.array(words))
+
+
 def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def _is_date_or_time(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_temporal(kind) and not pa.types.is_interval(kind))
+
+
+def _only(values: pa.Array, mask: NDArray[np.bool_]) -> pa.Array:
+    return values if mask.all() else values.filter(pa.array(mask))
 
 
 def _mask(answers: pa.Array) -> NDArray[np.bool_]:

@@ -213,7 +213,7 @@ def iter_batches(dataset: Dataset, columns: Sequence[str] | None = None) -> Iter
 
 
 def _assemble(source: Source, kinds: Mapping[str, Kind], groups: Sequence[tuple[str, int, int]]) -> Dataset:
-    fragments = []
+    fragments: list[Fragment] = []
     first_row = 0
     for uri, row_group, rows in groups:
         if rows:

@@ -12,9 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from clarify.data import column_types as types
-from clarify.data.column_types import ARROW_TYPES, Shapes, classify, decide, declared_kind, to_kind
-from clarify.data.distinct import DistinctSketch, Hashes, hash_numbers, hash_texts, hash_values, smallest
+from clarify.data.column_types import DECIMAL, Shapes, classify, decide, declared_kind, to_kind
+from clarify.data.distinct import DistinctSketch, DistinctTally, hash_numbers, hash_texts, hash_values
 from clarify.data.source import Source, SourceFile, dataset_digest, read_source_file
 from clarify.errors import DataError, Problem
 from clarify.features import Kind
@@ -109,7 +108,7 @@ class ColumnProfile:
         if self.non_null == 0:
             return 0.0
         distinct = self.distinct
-        return (self.sketch.estimate if distinct is None else distinct) / self.non_null
+        return min(1.0, (self.sketch.estimate if distinct is None else distinct) / self.non_null)
 
     def merge(self, other: ColumnProfile) -> ColumnProfile:
         """The profile of the rows of both.
@@ -251,8 +250,7 @@ class _ColumnTally:
         self._rows = self._nulls = self._non_finite = 0
         self._shapes = np.zeros(6, dtype=np.int64)
         self._values: dict[Value, ValueCount] | None = {}
-        self._hashes: list[Hashes] = []
-        self._n_hashes = 0
+        self._distinct = DistinctTally()
         self._lowest: int | float | None = None
         self._highest: int | float | None = None
 
@@ -272,7 +270,6 @@ class _ColumnTally:
 
     def profile(self) -> ColumnProfile:
         values = None if self._values is None else tuple(self._values.values())
-        sketch = DistinctSketch.of(np.concatenate([np.empty(0, np.uint64), *self._hashes]))
         shapes = Shapes(*self._shapes.tolist())
         return ColumnProfile(
             self._name,
@@ -282,7 +279,7 @@ class _ColumnTally:
             self._nulls,
             shapes,
             values,
-            sketch,
+            self._distinct.sketch(),
             self._lowest,
             self._highest,
             self._non_finite,
@@ -306,20 +303,17 @@ class _ColumnTally:
     def _count(self, values: pa.Array, counts: NDArray[np.int64] | None) -> None:
         """Shapes, extremes and hashes of non-null values; ``counts`` when each occurs more than once."""
         if not pa.types.is_string(values.type):
-            self._note_hashes(hash_values(values))
+            self._distinct.add(hash_values(values))
             if not pa.types.is_boolean(values.type):
                 self._note_range(values, counts)
             return
-        codes = classify(values)
+        codes, numbers = classify(values)
         self._shapes += np.bincount(codes, weights=counts, minlength=6).astype(np.int64)
-        numeric = codes <= types.DECIMAL
-        self._note_hashes(hash_texts(values.filter(pa.array(~numeric))))
-        numbers = values if numeric.all() else values.filter(pa.array(numeric))
+        if len(numbers) < len(values):
+            self._distinct.add(hash_texts(values.filter(pa.array(codes > DECIMAL))))
         if len(numbers):
-            whole = bool((codes[numeric] == types.INTEGER).all())
-            typed = to_kind(numbers, "int" if whole else "float", self._name)
-            self._note_hashes(hash_numbers(typed))
-            self._note_range(typed, None)
+            self._distinct.add(hash_numbers(numbers))
+            self._note_range(numbers, None)
 
     def _note_range(self, numbers: pa.Array, counts: NDArray[np.int64] | None) -> None:
         if pa.types.is_floating(numbers.type):
@@ -331,13 +325,6 @@ class _ColumnTally:
         extremes = pc.min_max(numbers).as_py()
         self._lowest = _least((self._lowest, extremes["min"]))
         self._highest = _greatest((self._highest, extremes["max"]))
-
-    def _note_hashes(self, hashes: Hashes) -> None:
-        self._hashes.append(smallest(hashes))
-        self._n_hashes += len(self._hashes[-1])
-        if self._n_hashes > 8 * 16_384:
-            self._hashes = [smallest(np.concatenate(self._hashes))]
-            self._n_hashes = len(self._hashes[0])
 
 
 def _merge_values(
@@ -377,16 +364,3 @@ def _kinds_differ(some: ColumnProfile, more: ColumnProfile) -> Problem:
     received = f"{some.declared_reading} in one file, {more.declared_reading} in another"
     hint = "write all files with one schema (a column without values is often written as null type)"
     return Problem("DATA-SCHEMA", some.name, received, "one kind of value in all files", hint)
-
-
-__all__ = [
-    "ARROW_TYPES",
-    "LISTED_VALUES",
-    "ColumnProfile",
-    "FileProfile",
-    "SourceProfile",
-    "ValueCount",
-    "merge_profiles",
-    "profile_file",
-    "profile_source",
-]

@@ -164,15 +164,10 @@ def open_output(uri: str) -> Iterator[BinaryIO]:
                 yield stream
             return
         fs, path = _filesystem(uri)
-        remote = fs.open(path, "wb", autocommit=False)
-        try:
-            yield cast(BinaryIO, remote)
-            remote.close()
-        except BaseException:
-            # Leaving the block of an fsspec file would commit what was written so far.
-            remote.discard()
-            raise
-        remote.commit()
+        # The memory store shows a file from its first byte on, whatever it is asked.
+        place = _buffered(fs, path) if scheme(uri) == "memory" else _committed_at_the_end(fs, path)
+        with place as stream:
+            yield stream
 
 
 def delete(uri: str) -> None:
@@ -240,6 +235,26 @@ def _renamed_into_place(path: str) -> Iterator[BinaryIO]:
     finally:
         if os.path.exists(temporary):
             os.unlink(temporary)
+
+
+@contextmanager
+def _committed_at_the_end(fs: Any, path: str) -> Iterator[BinaryIO]:
+    stream = fs.open(path, "wb", autocommit=False)
+    try:
+        yield stream
+        stream.close()
+    except BaseException:
+        # Leaving the block of an fsspec file would commit what was written so far.
+        stream.discard()
+        raise
+    stream.commit()
+
+
+@contextmanager
+def _buffered(fs: Any, path: str) -> Iterator[BinaryIO]:
+    stream = io.BytesIO()
+    yield stream
+    fs.pipe_file(path, stream.getvalue())
 
 
 @contextmanager

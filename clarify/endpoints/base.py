@@ -48,6 +48,15 @@ class InputColumn:
 
 
 @dataclass(frozen=True)
+class TensorSpec:
+    """One input of a foreign Open Inference Protocol model, as its metadata names it."""
+
+    name: str
+    datatype: str
+    rank: int
+
+
+@dataclass(frozen=True)
 class ModelMetadata:
     """What a server says of its model, before it answered anything.
 
@@ -63,6 +72,7 @@ class ModelMetadata:
     digest: str = ""
     n_workers: int = 1
     url: str = ""                            # where a foreign Open Inference Protocol model answers
+    tensors: tuple[TensorSpec, ...] = ()     # and what it wants there
 
 
 @dataclass(frozen=True)
@@ -88,6 +98,9 @@ class Predictions:
 
 class Endpoint(Protocol):
     """Something that answers. Raises EndpointUnavailable (try again) or BadPrediction (do not)."""
+
+    @property
+    def metadata(self) -> ModelMetadata: ...
 
     def predict(self, features: Features) -> Predictions: ...
 

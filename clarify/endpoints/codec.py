@@ -24,7 +24,7 @@ CSV = "text/csv"
 JSON = "application/json"
 JSON_LINES = "application/jsonlines"
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 _NEEDS_QUOTES = re.compile(r'[",\r\n]|^\s|\s$|^$')
 _NO_SCORES = "one finite or missing number per row and class"

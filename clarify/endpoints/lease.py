@@ -87,6 +87,7 @@ class LeaseRecord:
     restarts: int
     created_at: float                        # epoch seconds
     expires_at: float
+    lease_seconds: float                     # how long it lives without an owner or a renewal
     log_path: str
     problem: str = ""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from clarify.endpoints.base import Answer
+from clarify.endpoints.base import Answer, TensorSpec
 from clarify.endpoints.codec import Json, bad_format, check_count, dump_json, load_json
 from clarify.errors import BadPrediction, DataError, Problem
 from clarify.features import FeatureColumn, Features, Kind
@@ -27,22 +27,13 @@ _KIND_DATATYPES: dict[Kind, str] = {"int": "INT64", "float": "FP64", "bool": "BO
 
 
 @dataclass(frozen=True)
-class TensorSpec:
-    """One input of a foreign model as its metadata names it."""
-
-    name: str
-    datatype: str
-    rank: int
-
-
-@dataclass(frozen=True)
 class Tensor:
     """One named tensor on the wire."""
 
     name: str
     datatype: str
     shape: tuple[int, ...]
-    payload: bytes
+    payload: bytes | memoryview
 
 
 @dataclass(frozen=True)
@@ -64,7 +55,7 @@ def encode_features(features: Features) -> tuple[bytes, int]:
         "columns": list(features.names),
         "kinds": [column.kind for column in features.columns],
     }
-    return _body([Tensor("rows", "FP64", matrix.shape, matrix.tobytes())], parameters)
+    return _body([Tensor("rows", "FP64", matrix.shape, _as_bytes(matrix))], parameters)
 
 
 def read_request(body: bytes, header_length: int | None) -> TensorRequest:
@@ -100,7 +91,7 @@ def encode_answer(answer: Answer, model: str, digest: str) -> tuple[bytes, int]:
         tensor = Tensor("labels", "BYTES", (len(labels),), _bytes_payload(labels))
     else:
         scores = np.ascontiguousarray(answer.scores, dtype="<f8")
-        tensor = Tensor("scores", "FP64", scores.shape, scores.tobytes())
+        tensor = Tensor("scores", "FP64", scores.shape, _as_bytes(scores))
     return _body([tensor], {"digest": digest}, model=model, answering=True)
 
 
@@ -214,15 +205,14 @@ def _read_tensor(body: bytes, entry: dict[str, Json], offset: int) -> tuple[_Rea
         return (name, shape, _of_json(entry.get("data"), datatype, shape, body)), offset
     if not isinstance(size, int) or size < 0 or offset + size > len(body):
         raise bad_format(body, "a binary_data_size within the body", f"{name} says {size}")
-    payload = body[offset : offset + size]
     if datatype == "BYTES":
-        return (name, shape, _words_of(payload, body)), offset + size
+        return (name, shape, _words_of(body[offset : offset + size], body)), offset + size
     if datatype not in _DTYPES:
         raise bad_format(body, ", ".join((*_DTYPES, "BYTES")), f"{name} has datatype {datatype!r}")
     dtype = np.dtype(_DTYPES[datatype])
     if _count(shape) * dtype.itemsize != size:
         raise bad_format(body, f"{_count(shape) * dtype.itemsize} bytes for shape {list(shape)}", f"{size} came")
-    return (name, shape, np.frombuffer(payload, dtype=dtype).reshape(shape)), offset + size
+    return (name, shape, np.frombuffer(body, dtype, _count(shape), offset).reshape(shape)), offset + size
 
 
 def _shape_of(entry: dict[str, Json], body: bytes) -> tuple[int, ...]:
@@ -258,6 +248,11 @@ def _words_of(payload: bytes, body: bytes) -> tuple[str, ...]:
 def _bytes_payload(words: tuple[str, ...]) -> bytes:
     encoded = {word: struct.pack("<I", len(data := word.encode())) + data for word in set(words)}
     return b"".join(encoded[word] for word in words)
+
+
+def _as_bytes(matrix: NDArray[np.float64]) -> memoryview:
+    """The matrix where it lies: copied once, into the body. An empty one has no bytes to cast."""
+    return matrix.data.cast("B") if matrix.size else memoryview(b"")
 
 
 def _count(shape: tuple[int, ...]) -> int:

@@ -54,9 +54,10 @@ def canonical_class(value: str) -> str:
 
 def arg_max_labels(scores: NDArray[np.float64], names: Sequence[str]) -> tuple[str, ...]:
     """The class with the largest score of each row; a row with a missing score has no label (empty text)."""
-    missing = np.isnan(scores).any(axis=1)
+    missing = np.asarray(np.isnan(scores).any(axis=1))
     best = np.where(np.isnan(scores), -np.inf, scores).argmax(axis=1)
-    return tuple("" if lost else names[position] for lost, position in zip(missing, best, strict=True))
+    pairs = zip(missing.tolist(), best.tolist(), strict=True)
+    return tuple("" if lost else names[position] for lost, position in pairs)
 
 
 def no_predictions(metadata: ModelMetadata, spec: EndpointSpec) -> Predictions:
@@ -85,8 +86,8 @@ def _output_names(n_columns: int, spec: EndpointSpec) -> tuple[str, ...]:
     if len(spec.label_headers) != n_columns:
         raise BadPrediction(
             Problem(
-                "ENDPOINT-CLASSES", "predictor.label_headers", f"{len(spec.label_headers)} names for {n_columns} scores",
-                "one name for each score the model answers",
+                "ENDPOINT-CLASSES", "predictor.label_headers",
+                f"{len(spec.label_headers)} names for {n_columns} scores", "one name for each score the model answers",
                 f"the names given are {', '.join(spec.label_headers)}",
             )
         )

@@ -188,7 +188,8 @@ class Supervisor:
             LeaseRecord(
                 order.lease_id, order.record_path, state, f"http://127.0.0.1:{self.port}", self.port, order.model_uri,
                 order.model_path, order.model_digest, self.owner, ProcessMark.current(), servers, order.n_workers,
-                self.restarts, self.created_at, expires_at, order.log_path, problem,
+                self.restarts, self.created_at, expires_at, order.lease_seconds,
+                order.log_path, problem,
             )
         )
         self.written_at = now

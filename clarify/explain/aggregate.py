@@ -18,7 +18,7 @@ Chunk = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
-class AttributionSummary:
+class GlobalColumn:
     """One player's attributions to one output over n rows, in units of the score.
 
     ``mean_abs``, ``median`` (signed) and ``mean_sq`` are what the names say of the local values. Errors of the local
@@ -38,7 +38,7 @@ class AttributionSummary:
         return self.mean_abs - self.mean_abs_excess
 
 
-def summarise_attributions(chunks: Iterable[Chunk]) -> AttributionSummary:
+def aggregate_column(chunks: Iterable[Chunk]) -> GlobalColumn:
     r"""Aggregate one player's attributions: chunks of (values, standard errors), each of shape (m,).
 
     With b the folded-normal excess of each row and rho = 0.25 the correlation of errors between rows:
@@ -55,12 +55,12 @@ def summarise_attributions(chunks: Iterable[Chunk]) -> AttributionSummary:
     del parts
     n = len(values)
     if n == 0:
-        return AttributionSummary(0, nan, nan, nan, nan, nan)
+        return GlobalColumn(0, nan, nan, nan, nan, nan)
     magnitudes = np.abs(values)
     uncertain = errors > 0
     excess = _folded_excess(magnitudes[uncertain], errors[uncertain])
     shared, own = _exact_sum(errors) / n, _exact_sum(np.square(errors)) / n**2
-    return AttributionSummary(
+    return GlobalColumn(
         n=n,
         mean_abs=_exact_sum(magnitudes) / n,
         median=float(np.median(values)),

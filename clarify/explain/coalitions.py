@@ -50,7 +50,7 @@ def n_pairs_of_size(n_players: int, size: int) -> int:
 
 def n_pairs_in_all(n_players: int) -> int:
     """Complement pairs of a game, without the pair (all, nobody)."""
-    return (1 << (n_players - 1)) - 1
+    return max((1 << n_players) // 2 - 1, 0)
 
 
 def _subsets(seed: int, n_players: int, size: int) -> Iterator[tuple[int, ...]]:
@@ -143,14 +143,16 @@ class CoalitionDesign:
         m = self.n_players
         in_design = np.bincount(self.sizes, minlength=m // 2 + 1)
         mass = [(m - 1) / (s * (m - s)) * (0.5 if 2 * s == m else 1.0) for s in range(1, m // 2 + 1)]
-        return np.array([mass[s - 1] / in_design[s] for s in self.sizes], dtype=np.float64)
+        shared = np.array(mass) / np.maximum(in_design[1:], 1)
+        return shared[self.sizes - 1]
 
     @property
     def unsampled_shares(self) -> NDArray[np.float64]:
         """Finite-population factor of each pair: the share of the pairs of its size that is not in the design."""
         in_design = np.bincount(self.sizes, minlength=self.n_players // 2 + 1)
-        share = [1.0 - in_design[s] / n_pairs_of_size(self.n_players, s) for s in range(1, self.n_players // 2 + 1)]
-        return np.array([max(share[s - 1], 0.0) for s in self.sizes], dtype=np.float64)
+        in_all = [n_pairs_of_size(self.n_players, s) for s in range(1, self.n_players // 2 + 1)]
+        shares = np.maximum(1.0 - in_design[1:] / np.array(in_all, dtype=np.float64), 0.0)
+        return shares[self.sizes - 1]
 
     def first(self, n_pairs: int) -> CoalitionDesign:
         """The nested design of fewer pairs."""

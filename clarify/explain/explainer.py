@@ -7,7 +7,6 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from clarify.errors import ConfigError, Problem
 from clarify.explain.coalitions import MAX_CACHED_DESIGNS, CoalitionDesign
@@ -19,6 +18,7 @@ from clarify.explain.games import Game, checked_outputs, checked_rows
 from clarify.explain.players import live_players
 from clarify.explain.requests import HalfDifferences, ask_coalitions
 from clarify.explain.scoring import MAX_ROWS_PER_CALL, Value, checked_rows_per_call, link, score_rows
+from clarify.explain.threads import one_thread
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,11 +67,12 @@ def explain_rows(
     capacity = checked_rows_per_call(max_rows_per_call)
     if len(rows) == 0:
         return _nothing_explained(game, np.empty((0, game.n_outputs)))
-    with threadpool_limits(limits=1):
+    with one_thread():
         scores = link(checked_outputs(score_rows(value, rows, capacity), game), game.use_logit)
         explained = _nothing_explained(game, scores)
-        _explain_single_players(game, rows, explained)
-        for block in ask_coalitions(game, rows, scores, value, capacity):
+        live = live_players(rows, game.baseline, game.players)
+        _explain_single_players(game, live, explained)
+        for block in ask_coalitions(game, rows, live, scores, value, capacity):
             _estimate(game, block, explained)
     return explained
 
@@ -84,9 +85,8 @@ def _nothing_explained(game: Game, scores: NDArray[np.float64]) -> LocalAttribut
     return LocalAttributions(np.zeros(shape), np.zeros(shape), scores, codes, np.zeros(n, dtype=np.int64))
 
 
-def _explain_single_players(game: Game, rows: NDArray[np.float64], explained: LocalAttributions) -> None:
+def _explain_single_players(game: Game, live: NDArray[np.bool_], explained: LocalAttributions) -> None:
     """The only live player of a row accounts for the whole difference."""
-    live = live_players(rows, game.baseline, game.players)
     alone = np.flatnonzero(live.sum(axis=1) == 1)
     explained.values[alone, :, live[alone].argmax(axis=1)] = explained.scores[alone] - game.expected_values
 

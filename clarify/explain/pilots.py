@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from clarify.explain.coalitions import CoalitionDesign
 from clarify.explain.estimators.kriging import (
@@ -19,6 +18,7 @@ from clarify.explain.games import Game, checked_outputs, checked_rows
 from clarify.explain.players import live_players
 from clarify.explain.requests import ask_coalitions
 from clarify.explain.scoring import MAX_ROWS_PER_CALL, Value, checked_rows_per_call, link, score_rows
+from clarify.explain.threads import one_thread
 
 MAX_PILOT_ROWS = 12
 MAX_PILOT_PAIRS = 200
@@ -45,16 +45,17 @@ def fit_pilots(
     if not game.needs_pilots:
         return game
     rows = checked_rows(pilot_rows, game)[:MAX_PILOT_ROWS]
-    n_live = live_players(rows, game.baseline, game.players).sum(axis=1)
-    rows = rows[[game.uses_kriging(int(n)) for n in n_live]]
+    live = live_players(rows, game.baseline, game.players)
+    kriged = np.array([game.uses_kriging(int(n)) for n in live.sum(axis=1)], dtype=np.bool_)
+    rows, live = rows[kriged], live[kriged]
     if len(rows) == 0:
         return replace(game, kriging=FALLBACK_PARAMETERS)
     capacity = checked_rows_per_call(max_rows_per_call)
-    with threadpool_limits(limits=1):
+    with one_thread():
         scores = link(checked_outputs(score_rows(value, rows, capacity), game), game.use_logit)
         samples = [
             (block.design.first(MAX_PILOT_PAIRS), _in_own_units(block.values[:, : len(block.rows)]))
-            for block in ask_coalitions(game, rows, scores, value, capacity)
+            for block in ask_coalitions(game, rows, live, scores, value, capacity)
         ]
         return replace(game, kriging=_best_parameters(samples))
 

@@ -58,9 +58,13 @@ class Players:
     def owners(self) -> NDArray[np.intp]:
         """The player each column belongs to, shape (n_columns,)."""
         owners = np.empty(self.n_columns, dtype=np.intp)
-        for player, columns in enumerate(self.columns):
-            owners[list(columns)] = player
+        owners[self.order] = np.repeat(np.arange(len(self)), [len(player) for player in self.columns])
         return owners
+
+    @property
+    def order(self) -> NDArray[np.intp]:
+        """The columns, player after player."""
+        return np.array([column for player in self.columns for column in player], dtype=np.intp)
 
 
 def live_players(rows: NDArray[np.float64], baseline: NDArray[np.float64], players: Players) -> NDArray[np.bool_]:
@@ -72,9 +76,8 @@ def live_players(rows: NDArray[np.float64], baseline: NDArray[np.float64], playe
     first = baseline[0]
     constant = _equal(baseline, first).all(axis=0)
     differs = ~(constant & _equal(rows, first))
-    live = np.zeros((len(rows), len(players)), dtype=np.bool_)
-    for player, columns in enumerate(players.columns):
-        live[:, player] = differs[:, list(columns)].any(axis=1)
+    starts = np.cumsum([0] + [len(player) for player in players.columns[:-1]])
+    live: NDArray[np.bool_] = np.logical_or.reduceat(differs[:, players.order], starts, axis=1)
     return live
 
 

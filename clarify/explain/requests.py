@@ -12,7 +12,7 @@ from clarify.explain.coalitions import CoalitionDesign, design_coalitions
 from clarify.explain.estimators.base import BLOCK_ROWS
 from clarify.explain.games import Game, average_baseline, checked_outputs
 from clarify.explain.masking import mask_pairs, selection_table
-from clarify.explain.players import live_players, seats
+from clarify.explain.players import seats
 from clarify.explain.scoring import MIN_ROWS_PER_CALL, Value, ask, link
 
 
@@ -60,14 +60,20 @@ class _Tile:
 
 
 def ask_coalitions(
-    game: Game, rows: NDArray[np.float64], scores: NDArray[np.float64], value: Value, capacity: int
+    game: Game,
+    rows: NDArray[np.float64],
+    live: NDArray[np.bool_],
+    scores: NDArray[np.float64],
+    value: Value,
+    capacity: int,
 ) -> Iterator[HalfDifferences]:
     """Ask every coalition of every row with at least two live players; blocks by number of live players, in row order.
 
-    ``scores`` (n, n_outputs) are those of the rows themselves, after the link.
+    ``live`` (n, n_players) is that of ``live_players``; ``scores`` (n, n_outputs) are those of the rows themselves,
+    after the link.
     """
     buffer = np.empty((max(capacity, 2 * len(game.baseline), MIN_ROWS_PER_CALL), rows.shape[1]))
-    for request in _plan(_blocks(game, rows, scores), capacity):
+    for request in _plan(_blocks(game, live, scores), capacity):
         n_rows = _fill(request, game, rows, buffer)
         answers = checked_outputs(ask(value, buffer, n_rows), game)
         _store(request, game, answers)
@@ -76,8 +82,7 @@ def ask_coalitions(
                 yield tile.block.answers
 
 
-def _blocks(game: Game, rows: NDArray[np.float64], scores: NDArray[np.float64]) -> Iterator[_Block]:
-    live = live_players(rows, game.baseline, game.players)
+def _blocks(game: Game, live: NDArray[np.bool_], scores: NDArray[np.float64]) -> Iterator[_Block]:
     n_live = live.sum(axis=1)
     ends = (scores - game.expected_values) / 2
     for n_players in np.unique(n_live[n_live >= 2]):

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from clarify.bias.catalog import BY_NAME
+from clarify.bias.performance import jeffreys_interval
 from clarify.report import numbers
 from clarify.report.forest import Frame, Glyph, Scale, coordinate, glyph, nice_above
-from clarify.report.rates import SHARES, Share, SharePhrase, wilson
+from clarify.report.rates import SHARES, Share, SharePhrase
 from clarify.results import FacetCounts, GlobalAttribution, Interval, MetricValue
 
 Kind = Literal["difference", "balance", "ratio", "open", "distance"]
@@ -71,11 +72,9 @@ def kind_of(name: str) -> Kind:
     metric = BY_NAME[name]
     if name == "CI":
         return "balance"
-    if metric.ideal == 1:
-        return "ratio"
-    if math.isinf(metric.low):
-        return "open"
-    return "difference" if metric.low < 0 else "distance"
+    if metric.kind != "difference":
+        return "ratio" if metric.kind == "ratio" else "distance"
+    return "open" if math.isinf(metric.low) else "difference"
 
 
 def scales_of(metrics: Iterable[MetricValue]) -> dict[str, Scale]:
@@ -147,8 +146,8 @@ def _share_chart(phrase: SharePhrase, counts: FacetCounts) -> ShareChart:
 
 
 def _share_row(share: Share, *, y: int) -> ShareRow:
-    low, high = wilson(share)
-    bar = f"M{coordinate(SHARE_FRAME.x(low))} {y}H{coordinate(SHARE_FRAME.x(high))}"
+    likely = jeffreys_interval(share.count, share.of)
+    bar = f"M{coordinate(SHARE_FRAME.x(likely.low))} {y}H{coordinate(SHARE_FRAME.x(likely.high))}"
     return ShareRow(bar, coordinate(SHARE_FRAME.x(share.value)), share_text(share), numbers.count(share.of))
 
 

@@ -34,7 +34,7 @@ def analysis_document(result: AnalysisResult) -> bytes:
         document["post_training_bias_metrics"] = _bias(result.post_training)
     if result.pre_training is not None:
         document["pre_training_bias_metrics"] = _bias(result.pre_training)
-    return dump(document)
+    return dump(document).removesuffix(b"\n")      # as the original, which ends with the brace
 
 
 def _kernel_shap(section: ExplanationSection) -> Plain:

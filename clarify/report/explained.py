@@ -74,6 +74,7 @@ class OutputView:
     ticks: tuple[Tick, ...]
     listed: tuple[ListedFeature, ...]
     n_features: int
+    has_intervals: bool
 
 
 def unit_of(result: AnalysisResult) -> Unit:
@@ -115,6 +116,7 @@ def _output(output: OutputExplanation, section: ExplanationSection, unit: Unit, 
         ticks=attribution_ticks(top),
         listed=tuple(_listed(f, names) for f in strongest(output, section.aggregation, most=MOST_LISTED)),
         n_features=len(output.features),
+        has_intervals=any(intervals),
     )
 
 
@@ -123,7 +125,12 @@ def _interval(feature: GlobalAttribution, aggregation: Aggregation) -> Interval 
 
 
 def _row(
-    feature: GlobalAttribution, interval: Interval | None, aggregation: Aggregation, unit: Unit, top: float, names: Names
+    feature: GlobalAttribution,
+    interval: Interval | None,
+    aggregation: Aggregation,
+    unit: Unit,
+    top: float,
+    names: Names,
 ) -> FeatureRow:
     scaled = None if interval is None else Interval(interval.low * unit.factor, interval.high * unit.factor)
     value = unit.factor * feature.by(aggregation)

@@ -56,7 +56,7 @@ def overview_of(result: AnalysisResult, provenance: Provenance, groups: tuple[Gr
         verdict=verdict_sentence(result),
         looked_at=_looked_at(result, groups, names),
         found=(*found_gaps(groups, names, most=FEW), *_small_groups(groups, names), *found_attributions(result, names)),
-        undefined=_undefined(groups, names),
+        undefined=undefined_findings(groups, names),
         not_looked_at=_not_looked_at(result, groups),
     )
 
@@ -81,12 +81,13 @@ def verdict_sentence(result: AnalysisResult) -> Sentence:
         return _only_explained(result)
     n_metrics = sum(len(group.measured) for group in groups)
     n_undefined = len(undefined_metrics(groups))
-    undefined = say(" and ", strong(f"{n_undefined} {'is' if n_undefined == 1 else 'are'} undefined"))
+    are = "is" if n_undefined == 1 else "are"
+    undefined = say("; ", strong(f"{numbers.count(n_undefined)} {are} undefined")) if n_undefined else ()
+    n_defined = f"{numbers.count(n_metrics - n_undefined)} of {some(n_metrics, 'bias metric', 'bias metrics')}"
+    verb = "has" if n_metrics - n_undefined == 1 else "have"
     return say(
-        "Of ", strong(some(n_metrics, "bias metric", "bias metrics")),
-        f" of {some(len(groups), 'group', 'groups')}, ",
-        strong(f"{n_metrics - n_undefined} {'has' if n_metrics - n_undefined == 1 else 'have'} a value"),
-        undefined if n_undefined else "", ". No allowed range was declared, so there is ", strong("no verdict"), ".",
+        strong(n_defined), f" for {some(len(groups), 'group', 'groups')} {verb} a value", undefined,
+        ". No allowed range was declared, so there is ", strong("no verdict"), ".",
     )  # fmt: skip
 
 
@@ -193,15 +194,33 @@ def found_attributions(result: AnalysisResult, names: Names) -> tuple[Sentence, 
     return tuple(sentences)
 
 
-def _undefined(groups: tuple[Group, ...], names: Names) -> tuple[Sentence, ...]:
-    found = undefined_metrics(groups)
-    sentences = [
-        say(f"{BY_NAME[m.name].title} for ", group_words(group, names), f": {why_undefined(m)}.")
-        for group, m in found[:FEW]
-    ]
-    if len(found) > FEW:
-        sentences.append(say(f"{numbers.count(len(found) - FEW)} more; see the tables."))
-    return tuple(sentences)
+def undefined_findings(groups: tuple[Group, ...], names: Names) -> tuple[Sentence, ...]:
+    """The metrics without a value, one sentence per reason."""
+    by_reason: dict[str, list[tuple[Group, str]]] = {}
+    for group, metric in undefined_metrics(groups):
+        by_reason.setdefault(why_undefined(metric), []).append((group, BY_NAME[metric.name].title))
+    return tuple(
+        say(_titles([title for _, title in found]), _where([g for g, _ in found], groups, names), f": {reason}.")
+        for reason, found in by_reason.items()
+    )
+
+
+def _titles(titles: list[str]) -> str:
+    """Two titles by name, more as a number; the tables have them all."""
+    different = list(dict.fromkeys(titles))
+    if len(different) > 2:
+        return f"{len(different)} metrics"
+    first, *second = different
+    return first + "".join(f" and {title[:1].lower()}{title[1:]}" for title in second)
+
+
+def _where(affected: list[Group], groups: tuple[Group, ...], names: Names) -> Sentence:
+    n_affected = len({(group.facet, group.value) for group in affected})
+    if n_affected == len(groups):
+        return ()
+    if n_affected == 1:
+        return say(" for ", group_words(affected[0], names))
+    return say(f" for {n_affected} of {len(groups)} groups")
 
 
 def _not_looked_at(result: AnalysisResult, groups: tuple[Group, ...]) -> tuple[Sentence, ...]:

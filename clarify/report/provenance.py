@@ -22,6 +22,7 @@ PACKAGES = (
     "numpy", "scipy", "pyarrow", "pandas", "scikit-learn", "mlflow", "prefect", "pyspark", "great-expectations",
     "fsspec", "s3fs", "pydantic", "jinja2", "httpx", "xgboost-cpu", "shap", "skops",
 )  # fmt: skip
+RUN_FIELDS = ("engine", "command", "mlflow_run_id", "prefect_flow_run_id", "host")
 SOURCES = (".py", ".html", ".css", ".json", ".typed")
 
 
@@ -102,7 +103,7 @@ def provenance_document(provenance: Provenance) -> bytes:
         "finished_at": utc_text(run.finished_at),
         "seconds": round((run.finished_at - run.started_at).total_seconds(), 3),
     }
-    rest = {name: to_plain(getattr(run, name)) for name in ("engine", "command", "mlflow_run_id", "prefect_flow_run_id", "host")}
+    rest = {name: to_plain(getattr(run, name)) for name in RUN_FIELDS}
     return dump(
         {
             "version": PROVENANCE_VERSION,
@@ -125,7 +126,7 @@ def provenance_document(provenance: Provenance) -> bytes:
 
 
 def manifest_document(records: Mapping[str, FileRecord]) -> bytes:
-    """``manifest.json``: what was published, by path in alphabetical order; written last, so it vouches for the rest."""
+    """``manifest.json``: what was published, by path in alphabetical order; written last, to vouch for it."""
     return dump(
         {"version": MANIFEST_VERSION, "files": {path: to_plain(records[path]) for path in sorted(records)}}
     )

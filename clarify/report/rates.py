@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from clarify.results import GroupCounts
-
-Z_95 = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -94,17 +91,3 @@ SHARES: dict[str, SharePhrase] = {
     ),
     "AD": SharePhrase("Share predicted correctly", "", "is", "are", "are", "predicted correctly", _accuracy),
 }  # fmt: skip
-
-
-def wilson(share: Share, z: float = Z_95) -> tuple[float, float]:
-    """Wilson score interval of one share, for the bars of the share chart.
-
-    Examples
-    --------
-    >>> low, high = wilson(Share(5, 10))
-    >>> round(low, 3), round(high, 3)
-    (0.237, 0.763)
-    """
-    centre = (share.value + z * z / (2 * share.of)) / (1 + z * z / share.of)
-    half = z * math.sqrt(share.value * (1 - share.value) / share.of + z * z / (4 * share.of**2)) / (1 + z * z / share.of)
-    return max(0.0, centre - half), min(1.0, centre + half)

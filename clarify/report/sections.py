@@ -11,7 +11,7 @@ from clarify.report.charts import DifferenceChart, ShareChart, difference_chart,
 from clarify.report.forest import Scale
 from clarify.report.names import Names
 from clarify.report.selection import Group, Measured, first_metrics, group_words, other_metrics
-from clarify.report.words import OTHERS, Sentence, metric_sentence
+from clarify.report.words import OTHERS, Sentence, metric_sentence, say
 from clarify.results import GroupCounts, MetricValue
 
 
@@ -58,9 +58,10 @@ class MetricRow:
 
 @dataclass(frozen=True)
 class CountsRow:
-    """One line of the counts table; cells follow ``GroupSection.columns``."""
+    """One line of the counts table; cells follow ``GroupSection.columns``, ``mark`` is d, a or empty."""
 
-    group: str
+    mark: str
+    group: Sentence
     cells: tuple[str, ...]
 
 
@@ -138,9 +139,12 @@ def _counts_table(group: Group, words: Sentence) -> tuple[tuple[str, ...], tuple
     counts = group.counts
     everyone = (counts.d, counts.a, counts.unknown)
     columns = _columns(everyone, group.has_predictions)
-    rows = [CountsRow("named", _cells(counts.d, columns)), CountsRow(OTHERS, _cells(counts.a, columns))]
+    rows = [
+        CountsRow("d", words, _cells(counts.d, columns)),
+        CountsRow("a", say(OTHERS), _cells(counts.a, columns)),
+    ]
     if counts.unknown.rows:
-        rows.append(CountsRow("facet unknown", _cells(counts.unknown, columns)))
+        rows.append(CountsRow("", say("facet unknown"), _cells(counts.unknown, columns)))
     return tuple(heading for heading, _ in columns), tuple(rows)
 
 

@@ -100,9 +100,9 @@ def page_of(result: AnalysisResult, provenance: Provenance) -> Page:
     """Arrange a result for reading."""
     names = names_of(result)
     groups = groups_of(result)
-    scales = scales_of(m.metric for group in groups for m in group.measured)
     is_summary = is_crowded(groups)
     detailed = groups[:MOST_CARD_GROUPS]
+    scales = scales_of(m.metric for m in _drawn(groups, is_summary))
     return Page(
         overview=overview_of(result, provenance, groups, names),
         forest=_forest_of_clearest(groups, scales, names) if is_summary else _forest(groups, scales, names),
@@ -116,6 +116,13 @@ def page_of(result: AnalysisResult, provenance: Provenance) -> Page:
         how=how_computed(result, groups),
         provenance=provenance_facts(result, provenance, names),
     )
+
+
+def _drawn(groups: tuple[Group, ...], is_summary: bool) -> list[Measured]:
+    """The metrics that stand on an axis somewhere on the page; only they decide how far it reaches."""
+    in_cards = [m for group in groups[:MOST_CARD_GROUPS] for m in first_metrics(group)]
+    clearest = [m for _, m in clearest_gaps(groups, most=CLEAREST_ROWS)] if is_summary else []
+    return in_cards + clearest
 
 
 def names_of(result: AnalysisResult) -> Names:
@@ -138,18 +145,20 @@ def notices_of(result: AnalysisResult, names: Names) -> tuple[Notice, ...]:
     found = list(result.notices) + list(result.validation.notices)
     for section in (result.pre_training, result.post_training, result.explanations):
         found += section.notices if section is not None else ()
-    return tuple(dict.fromkeys(Notice(clean(n.code), clean(n.field), clean(n.message, longest=LONGEST_DETAIL)) for n in found))
+    cleaned = (Notice(clean(n.code), clean(n.field), clean(n.message, longest=LONGEST_DETAIL)) for n in found)
+    return tuple(dict.fromkeys(cleaned))
 
 
 def _forest_note(scales: dict[str, Scale], is_summary: bool) -> str:
     half = max((scale.high for name, scale in scales.items() if kind_of(name) == "difference"), default=0.5)
     which = f"The {CLEAREST_ROWS} clearest gaps. " if is_summary else ""
-    return f"{which}Differences are drawn from {numbers.MINUS}{half:g} to {half:g}, ratios from 0.5 to 2."
+    ends = f"{numbers.MINUS}{half:g} to {half:g}"
+    return f"{which}Drawn: differences from {ends}, group sizes from {numbers.MINUS}1 to 1, ratios from 0.5 to 2."
 
 
 def _forest(groups: tuple[Group, ...], scales: dict[str, Scale], names: Names) -> tuple[ForestGroup, ...]:
     return tuple(
-        _forest_group(group, first_metrics(group), f"g{i}", scales, names) for i, group in enumerate(groups)
+        _forest_group(group, first_metrics(group), i, scales, names) for i, group in enumerate(groups)
     )
 
 
@@ -159,20 +168,22 @@ def _forest_of_clearest(groups: tuple[Group, ...], scales: dict[str, Scale], nam
     for group, measured in chosen:
         by_group.setdefault(groups.index(group), []).append(measured)
     return tuple(
-        _forest_group(groups[i], tuple(found), f"g{i}", scales, names) for i, found in sorted(by_group.items())
+        _forest_group(groups[i], tuple(found), i, scales, names) for i, found in sorted(by_group.items())
     )
 
 
 def _forest_group(
-    group: Group, measured: tuple[Measured, ...], anchor: str, scales: dict[str, Scale], names: Names
+    group: Group, measured: tuple[Measured, ...], index: int, scales: dict[str, Scale], names: Names
 ) -> ForestGroup:
     rows_d, rows_a = group.counts.d.rows, group.counts.a.rows
+    carded = first_metrics(group) if index < MOST_CARD_GROUPS else ()
+    anchor = f"g{index}"
     return ForestGroup(
         group_words(group, names),
         some(rows_d, "row", "rows"),
         some(rows_a, "row", "rows"),
         min(rows_d, rows_a) < SMALL_GROUP,
-        tuple(_forest_row(m, anchor, scales[m.metric.name]) for m in measured),
+        tuple(_forest_row(m, anchor if m in carded else "", scales[m.metric.name]) for m in measured),
     )
 
 
@@ -180,7 +191,7 @@ def _forest_row(measured: Measured, anchor: str, scale: Scale) -> ForestRow:
     metric = measured.metric
     share_d, share_a = _shares(metric.name, measured.counts)
     return ForestRow(
-        f"{anchor}-{metric.name}",
+        f"{anchor}-{metric.name}" if anchor else "",
         BY_NAME[metric.name].title,
         metric.name,
         glyph(metric, scale),
@@ -203,7 +214,9 @@ def _shares(name: str, counts: FacetCounts) -> tuple[str, str]:
     return (share_text(d) if d.of else "no rows", share_text(a) if a.of else "no rows")
 
 
-def _values(shown: tuple[Group, ...], groups: tuple[Group, ...], names: Names, *, only_first: bool = False) -> ValuesTable:
+def _values(
+    shown: tuple[Group, ...], groups: tuple[Group, ...], names: Names, *, only_first: bool = False
+) -> ValuesTable:
     asked = {m.metric.name for group in groups for m in (first_metrics(group) if only_first else group.measured)}
     acronyms = tuple(name for name in BY_NAME if name in asked)
     return ValuesTable(

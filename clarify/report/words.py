@@ -32,6 +32,8 @@ REASONS: dict[Reason, str] = {
     Reason.NON_NUMERIC_FEATURES: "it measures distances, and some features are not numbers",
     Reason.MISSING_FEATURES: "it measures distances, and some feature values are missing",
     Reason.ALL_FALSE_NEGATIVES: "every prediction is a false negative",
+    Reason.NOT_COMPUTED: "it needs the rows themselves, and they were not read for it",
+    Reason.TOO_MANY_ROWS: "it compares every row with every other, and there are too many of them",
     Reason.TOO_FEW: "there are too few rows",
     Reason.FAMILY: "among this many checks one such result can be chance",
 }
@@ -99,7 +101,7 @@ def some(quantity: int, one: str, many: str) -> str:
 def metric_sentence(metric: MetricValue, counts: FacetCounts, group: Sentence) -> Sentence:
     """One metric of one group in plain words: both groups, natural frequencies, then the gap and its interval."""
     if metric.value is None:
-        return say(f"{BY_NAME[metric.name].title} is ", strong("undefined"), f": {why_undefined(metric)}.")
+        return say(f"{BY_NAME[metric.name].title}: ", strong("undefined"), f"; {why_undefined(metric)}.")
     case = _Case(metric.name, metric.value, metric.interval, counts, group)
     if math.isinf(metric.value):
         return _value_sentence(case)
@@ -173,7 +175,8 @@ def _group_sizes(case: _Case) -> Sentence:
     again = "does" if case.counts.a.rows == 1 else "do"
     return say(
         f"{some(case.counts.d.rows, 'row', 'rows')} {verb} ", case.group,
-        f" and {numbers.count(case.counts.a.rows)} {again} not. Imbalance ", strong(numbers.decimal(case.value)), _decimal_limits(case), ".",
+        f" and {numbers.count(case.counts.a.rows)} {again} not. Imbalance ",
+        strong(numbers.decimal(case.value)), _decimal_limits(case), ".",
     )  # fmt: skip
 
 

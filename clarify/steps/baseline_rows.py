@@ -12,9 +12,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from clarify.config.analysis import Shap
-from clarify.data import storage
 from clarify.data.coding import read_features
-from clarify.data.dataset import Dataset, Fragment, cut, read_fragment, read_rows
+from clarify.data.dataset import Dataset, Fragment, cut, read_fragment
+from clarify.data.source import open_source, read_source_file
 from clarify.engines.base import Engine
 from clarify.errors import ConfigError, DataError, Problem
 from clarify.explain.baseline import medoid
@@ -122,12 +122,22 @@ def _number(cell: Any) -> float | None:
 
 
 def _read_baseline(uri: str, plan: AnalysisPlan, data: PreparedData) -> Features:
+    """Rows of a file in the dataset's format, with or without a header line."""
     names = [column.name for column in data.features]
-    table = read_rows(uri, plan.config.dataset_type, headers=names, most_rows=MOST_BASELINE_ROWS)
-    if table.num_columns != len(names) or table.num_rows == 0:
-        raise DataError(_width_problem(f"methods.shap.baseline ({storage.name(uri)})", table.num_columns, data.features))
-    rows = [list(row.values()) for row in table.to_pylist()]
-    return _inline_baseline(rows, data.features)
+    source = open_source(uri, dataset_type=plan.config.dataset_type, headers=names)
+    batches = [batch for file in source.files for batch in read_source_file(source, file)]
+    table = pa.Table.from_batches(batches).slice(0, MOST_BASELINE_ROWS + 1)
+    if not 1 <= table.num_rows <= MOST_BASELINE_ROWS:
+        raise DataError(
+            Problem(
+                code="SHAP-BASELINE-ROWS",
+                field="methods.shap.baseline",
+                received=f"{table.num_rows} rows" if table.num_rows == 0 else f"more than {MOST_BASELINE_ROWS:,} rows",
+                allowed=f"1 to {MOST_BASELINE_ROWS:,} rows: every one multiplies the model calls",
+                hint="give few, typical rows",
+            )
+        )
+    return _inline_baseline([tuple(row[name] for name in names) for row in table.to_pylist()], data.features)
 
 
 def _width_problem(field: str, width: int, columns: Sequence[FeatureColumn]) -> Problem:

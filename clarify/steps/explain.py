@@ -11,6 +11,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from clarify.config.analysis import Shap
+from clarify.config.columns import column_name
 from clarify.data import storage
 from clarify.data.coding import read_features
 from clarify.data.dataset import Fragment, cut, read_fragment
@@ -53,21 +55,35 @@ class ExplainedPart:
     estimators: tuple[tuple[str, int], ...]
 
 
-@dataclass(frozen=True, eq=False)
-class Explanations:
-    """The section for the report, and where the local attributions lie, part by part."""
+@dataclass(frozen=True)
+class LocalParts:
+    """Where the local attributions lie, part by part in dataset order, and which of them are reported."""
 
-    section: ExplanationSection
-    baseline: Features
-    features: tuple[str, ...]                # those reported, in dataset order
-    positions: tuple[int, ...]               # their players
     fragments: tuple[Fragment, ...]
     parts_uri: str
+    outputs: tuple[str, ...]
+    reported: tuple[tuple[int, str], ...]    # position among the players, and name
 
-    def parts(self) -> Iterator[pa.Table]:
+    def read(self) -> Iterator[pa.Table]:
         """Local attributions in dataset order."""
         for fragment in self.fragments:
             yield read_part(_part_uri(self.parts_uri, fragment))
+
+    def column(self, output: int, player: int) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """One player's attributions to one output, with their standard errors."""
+        names = [f"value:{output}:{player}", f"error:{output}:{player}"]
+        for fragment in self.fragments:
+            part = read_part(_part_uri(self.parts_uri, fragment), columns=names)
+            yield part[names[0]].to_numpy(), part[names[1]].to_numpy()
+
+
+@dataclass(frozen=True, eq=False)
+class Explanations:
+    """The section for the report, the baseline used, and the local attributions."""
+
+    section: ExplanationSection
+    baseline: Features
+    local: LocalParts
 
 
 def explain(plan: AnalysisPlan, data: PreparedData, lease: LeasedEndpoint, engine: Engine) -> Explanations:
@@ -78,9 +94,7 @@ def explain(plan: AnalysisPlan, data: PreparedData, lease: LeasedEndpoint, engin
     EndpointError
         When the model stops answering, or answers labels where scores are needed.
     """
-    shap = plan.config.methods.shap
-    if shap is None:
-        raise BadPrediction(Problem("CFG-MISSING", "methods.shap", "nothing", "a shap section"))
+    shap = plan.config.methods.shap or Shap()
     endpoint = endpoint_of(lease.spec)
     sample = sample_features(data.dataset, data.features, engine)
     baseline = find_baseline(plan, data, shap, sample)
@@ -91,14 +105,16 @@ def explain(plan: AnalysisPlan, data: PreparedData, lease: LeasedEndpoint, engin
         seed=plan.seed,
         use_logit=shap.use_logit,
     )
-    game = _with_pilots(game, sample, baseline, endpoint)
     job = ExplanationJob(
-        game, baseline.rows.columns, lease.spec, storage.join(plan.work_uri, "explanations")
+        game=_with_pilots(game, sample, baseline, endpoint),
+        columns=baseline.rows.columns,
+        spec=lease.spec,
+        parts_uri=storage.join(data.work_uri, "explanations"),
     )
     fragments = tuple(cut(data.dataset, ROWS_PER_EXPLANATION))
     explained = engine.map(partial(explain_fragment, job=job), fragments, stage="explaining")
-    names = output_names(endpoint, baseline.rows)
-    return _gather(plan, data, baseline, game, job, fragments, explained, names)
+    local = LocalParts(fragments, job.parts_uri, output_names(endpoint, baseline.rows), _reported(shap, baseline.rows))
+    return Explanations(_section(shap, baseline, job.game, explained, local), baseline.rows, local)
 
 
 def asking(endpoint: Endpoint, features: Features) -> _Asking:
@@ -188,3 +204,61 @@ def _costs(part: pa.Table) -> ExplainedPart:
 
 def _part_uri(parts_uri: str, fragment: Fragment) -> str:
     return storage.join(parts_uri, f"part-{fragment.index:08d}.parquet")
+
+
+def _reported(shap: Shap, rows: Features) -> tuple[tuple[int, str], ...]:
+    """Positions and names of the features to report; all play, whatever is reported."""
+    if shap.features_to_explain is None:
+        return tuple(enumerate(rows.names))
+    wanted = {column_name(reference, rows.names) for reference in shap.features_to_explain}
+    return tuple((position, name) for position, name in enumerate(rows.names) if name in wanted)
+
+
+def _section(
+    shap: Shap, baseline: Baseline, game: Game, explained: list[ExplainedPart], local: LocalParts
+) -> ExplanationSection:
+    estimators: Counter[str] = Counter()
+    for part in explained:
+        estimators.update(dict(part.estimators))
+    return ExplanationSection(
+        outputs=tuple(
+            OutputExplanation(label, float(game.expected_values[output]), _global(local, output, estimators))
+            for output, label in enumerate(local.outputs)
+        ),
+        aggregation=shap.agg_method,
+        estimators=tuple(sorted(estimators.items())),
+        num_samples=game.budget,
+        calls=sum(part.calls for part in explained),
+        rows=sum(part.rows for part in explained),
+        rows_exact=estimators["exact"],
+        n_features=len(game.players),
+        n_baseline_rows=len(baseline.rows),
+        baseline_source=baseline.source,
+        use_logit=shap.use_logit,
+        seed=game.seed,
+        local_values_saved=shap.save_local_shap_values,
+        notices=_notices(game, estimators),
+    )
+
+
+def _global(local: LocalParts, output: int, estimators: Counter[str]) -> tuple[GlobalAttribution, ...]:
+    exact = set(estimators) <= {"exact"}
+    return tuple(
+        _global_attribution(name, aggregate_column(local.column(output, player)), exact)
+        for player, name in local.reported
+    )
+
+
+def _global_attribution(name: str, summary: GlobalColumn, exact: bool) -> GlobalAttribution:
+    return GlobalAttribution(name, summary.mean_abs, summary.median, summary.mean_sq, summary.standard_error, exact)
+
+
+def _notices(game: Game, estimators: Counter[str]) -> tuple[Notice, ...]:
+    few = estimators["kriging"]
+    if not few:
+        return ()
+    message = (
+        f"{few:,} rows have more live features than {game.budget} samples can separate by least squares;"
+        f" kriging explains them. {4 * len(game.players)} samples or more avoid it"
+    )
+    return (Notice("SHAP-FEW-SAMPLES", "methods.shap.num_samples", message),)

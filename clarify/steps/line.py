@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import ParamSpec, Protocol, TypeVar
 
-from clarify.engines.base import Engine
+from clarify.engines.base import Engine, Progress, ReportProgress, be_silent
+from clarify.steps.choose_engine import open_engine
 from clarify.steps.explain import explain
 from clarify.steps.measure_bias import measure_post_training_bias, measure_pre_training_bias
-from clarify.steps.plan import AnalysisRequest, plan_analysis
+from clarify.steps.plan import AnalysisPlan, AnalysisRequest, plan_analysis
 from clarify.steps.predict import predict
 from clarify.steps.provision_endpoint import provision_endpoint, release_endpoint
 from clarify.steps.validate_dataset import validate_dataset
 from clarify.steps.write_report import PublishedAnalysis, RunFacts, write_report
+
+__all__ = ["Call", "Progress", "ReportProgress", "be_silent", "call_directly", "run_analysis"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -30,7 +34,11 @@ def call_directly(step: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) ->
 
 
 def run_analysis(
-    request: AnalysisRequest, engine: Engine, *, call: Call = call_directly, facts: RunFacts | None = None
+    request: AnalysisRequest,
+    *,
+    call: Call = call_directly,
+    facts: RunFacts | None = None,
+    report: ReportProgress = be_silent,
 ) -> PublishedAnalysis:
     """Validate, measure bias, provision the model, measure again, explain, report.
 
@@ -38,6 +46,7 @@ def run_analysis(
     ----------
     call : how each step is run
     facts : what is true of this run only (times, run ids); goes to provenance, never into results
+    report : told how far each pass over the data is
 
     Raises
     ------
@@ -45,9 +54,14 @@ def run_analysis(
         Whatever a step raises. The endpoint is released whatever happens; nothing is published before the end.
     """
     plan = call(plan_analysis, request)
+    with open_engine(plan.settings, dataset_bytes=plan.source.bytes, report=report) as engine:
+        return _walk(plan, engine, call, replace(facts or RunFacts(), engine=engine.name))
+
+
+def _walk(plan: AnalysisPlan, engine: Engine, call: Call, facts: RunFacts) -> PublishedAnalysis:
     data = call(validate_dataset, plan, engine)
     pre = call(measure_pre_training_bias, plan, data, engine) if plan.config.pre_training_metrics else None
-    post = explanations = lease = None
+    lease = scored = post = explanations = None
     try:
         lease = call(provision_endpoint, plan, data) if plan.needs_endpoint else None
         scored = call(predict, plan, data, lease, engine) if lease and plan.config.needs_predictions else None
@@ -58,6 +72,4 @@ def run_analysis(
     finally:
         if lease is not None:
             call(release_endpoint, lease)
-    return call(write_report, plan, data, lease, pre, post, explanations, facts or RunFacts())
-
-
+    return call(write_report, plan, data, lease, scored, pre, post, explanations, facts)

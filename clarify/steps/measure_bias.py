@@ -16,7 +16,7 @@ from clarify.data.coding import UNKNOWN, Coding
 from clarify.data.dataset import Fragment, cut, read_fragment
 from clarify.engines.base import Engine
 from clarify.results import BiasSection, FacetBias, Notice
-from clarify.steps.flip_neighbours import count_flips
+from clarify.steps.flip_neighbours import flips_of_facets
 from clarify.steps.plan import AnalysisPlan
 from clarify.steps.predict import ScoredDataset, read_positive
 from clarify.steps.validate_dataset import PreparedData
@@ -75,7 +75,7 @@ def measure_post_training_bias(
     tally = TallyPlan(data.facets, data.outcome_label, predicted, data.group_variable)
     fragments = cut(data.dataset, ROWS_PER_TALLY) if scored is None else scored.fragments
     tables = tabulate(engine, fragments, tally, scored=scored)
-    flips = count_flips(plan, data, scored, engine)
+    flips = flips_of_facets(plan, data, scored, engine)
     facets = tuple(
         evaluate(
             table,
@@ -83,7 +83,8 @@ def measure_post_training_bias(
             value_or_threshold=facet.text,
             stage="post_training",
             methods=plan.config.post_training_metrics,
-            flips=flip,
+            flips=flip.known,
+            aws_flips=flip.aws,
         )
         for facet, table, flip in zip(data.facets, tables, flips, strict=True)
     )

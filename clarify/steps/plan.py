@@ -2,40 +2,38 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+import shlex
 from dataclasses import dataclass
 
 from clarify.config.analysis import AnalysisConfig
 from clarify.config.parse import ensure_runnable, parse_analysis_config
 from clarify.config.settings import RunSettings
 from clarify.data import storage
-from clarify.data.dataset import Source, open_source
-from clarify.endpoints.deployment import PinnedModel, pin_model
+from clarify.data.source import Source, open_source
+from clarify.endpoints.deployment import pin_model
+from clarify.endpoints.pinning import PinnedModel
 from clarify.errors import ConfigError, Problem
 from clarify.results import Notice
-
-# Raised whenever the same inputs give other bytes than before: finished parts of older runs are then left alone.
-ANALYSIS_VERSION = 1
 
 
 @dataclass(frozen=True)
 class AnalysisRequest:
-    """What a user asks for: a config document, data, a place for the results, and where to run.
+    """What a user asks for: a config document, data, and where to run.
 
-    ``config`` is a URI; ``dataset_uri`` serves when the config names no ``dataset_uri`` of its own.
+    ``config`` is a URI; ``dataset_uri`` serves when the config names no ``dataset_uri`` of its own; ``seed`` wins
+    over the config's.
     """
 
     config: str
     output_uri: str
+    settings: RunSettings
     dataset_uri: str | None = None
     seed: int | None = None
-    settings: RunSettings = RunSettings()
 
 
 @dataclass(frozen=True)
 class AnalysisPlan:
-    """Everything that was decided before any row was read; the same plan gives the same bytes."""
+    """Everything that was decided before any row was read."""
 
     config: AnalysisConfig
     config_digest: str
@@ -49,24 +47,6 @@ class AnalysisPlan:
     @property
     def needs_endpoint(self) -> bool:
         return self.config.needs_model
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 over everything the results depend on."""
-        parts = {
-            "version": ANALYSIS_VERSION,
-            "config": self.config_digest,
-            "data": self.source.digest,
-            "header": self.source.header_present,
-            "model": self.model.digest if self.model is not None else self.settings.endpoint,
-            "seed": self.seed,
-        }
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-    @property
-    def work_uri(self) -> str:
-        """Where finished parts wait until the results are published, and where a rerun finds them."""
-        return storage.join(self.output_uri, ".work", self.digest[:32])
 
 
 def plan_analysis(request: AnalysisRequest) -> AnalysisPlan:
@@ -85,7 +65,7 @@ def plan_analysis(request: AnalysisRequest) -> AnalysisPlan:
     ensure_runnable(config, endpoint=settings.endpoint, model=settings.model)
     source = open_source(
         _dataset_uri(config, request),
-        config.dataset_type,
+        dataset_type=config.dataset_type,
         headers=config.headers,
         csv_header=settings.csv_header,
     )
@@ -121,3 +101,22 @@ def _pinned(config: AnalysisConfig, settings: RunSettings) -> PinnedModel | None
         return None
     uri = settings.model or (config.predictor.model_name if config.predictor is not None else None)
     return pin_model(uri, tracking_uri=settings.tracking_uri) if uri is not None else None
+
+
+def rerun_command(request: AnalysisRequest) -> str:
+    """The command line that asks for the same analysis."""
+    settings = request.settings
+    options = [
+        ("--dataset", request.dataset_uri),
+        ("--output", request.output_uri),
+        ("--model", settings.model),
+        ("--endpoint", settings.endpoint),
+        ("--engine", settings.engine),
+        ("--spark-master", settings.spark_master),
+        ("--seed", None if request.seed is None else str(request.seed)),
+        ("--csv-header", settings.csv_header),
+    ]
+    words = ["clarify", "analyze", request.config]
+    words += [word for option, value in options if value is not None for word in (option, value)]
+    words += ["--in-process-model"] if settings.in_process_model else []
+    return shlex.join(words)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
 import numpy as np
@@ -14,21 +14,25 @@ from numpy.typing import NDArray
 from clarify.data import storage
 from clarify.data.coding import NOT_SELECTED, SELECTED, UNKNOWN, Coding, read_features
 from clarify.data.dataset import Fragment, cut, read_fragment
-from clarify.endpoints.base import Endpoint, EndpointSpec, Predictions, open_endpoint
+from clarify.data.expectations import blocking_problems, check_slab, combine, score_expectations
+from clarify.endpoints.base import Endpoint, EndpointSpec, OutputKind, Predictions, open_endpoint
 from clarify.engines.base import Engine
+from clarify.errors import DataError
 from clarify.features import FeatureColumn
+from clarify.results import ExpectationOutcome, ValidationOutcome
 from clarify.steps.plan import AnalysisPlan
 from clarify.steps.provision_endpoint import LeasedEndpoint
 from clarify.steps.validate_dataset import PreparedData
 
 ROWS_PER_PREDICTION = 8_192
+PARTS_PER_SLAB = 32
 
 
 @dataclass(frozen=True)
 class DecisionRule:
     """How an answer becomes a predicted label: the class it names, or its one score above a threshold."""
 
-    prefer_label: bool               # the config says where the label sits in the answer
+    names_class: bool                # the answer's label, or its number, is a class of the label column
     threshold: float
     positive: Coding
 
@@ -42,6 +46,7 @@ class ScoredDataset:
     output_names: tuple[str, ...]
     rows: int
     unusable: int                    # rows whose score is not finite or whose label is missing
+    expectations: tuple[ExpectationOutcome, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,7 @@ class PartSummary:
 def predict(plan: AnalysisPlan, data: PreparedData, lease: LeasedEndpoint, engine: Engine) -> ScoredDataset:
     """Score all rows; finished parts of a run that was killed are not asked for again."""
     fragments = cut(data.dataset, ROWS_PER_PREDICTION)
-    parts_uri = storage.join(plan.work_uri, "predictions")
+    parts_uri = storage.join(data.work_uri, "predictions")
     work = partial(
         score_fragment,
         spec=lease.spec,
@@ -70,18 +75,17 @@ def predict(plan: AnalysisPlan, data: PreparedData, lease: LeasedEndpoint, engin
         rows=sum(summary.rows for summary in summaries),
         unusable=sum(summary.unusable for summary in summaries),
     )
-    check_scores(scored)
-    return scored
+    return check_answers(scored, lease.model.output)
 
 
 def decision_rule(plan: AnalysisPlan, data: PreparedData, lease: LeasedEndpoint) -> DecisionRule:
     """The config's threshold; a model that predicts a continuous label itself is held to the label's own."""
     label, config = data.outcome_label, plan.config
-    prefer_label = config.predictor is not None and config.predictor.label is not None
+    names_class = lease.model.output == "label" or (config.predictor is not None and config.predictor.label is not None)
     speaks_in_labels = lease.model.output == "score" and label.reading == "continuous"
     if speaks_in_labels and label.threshold is not None and not config.probability_threshold_given:
-        return DecisionRule(prefer_label, label.threshold, label)
-    return DecisionRule(prefer_label, config.probability_threshold, label)
+        return DecisionRule(names_class, label.threshold, label)
+    return DecisionRule(names_class, config.probability_threshold, label)
 
 
 def score_fragment(
@@ -114,14 +118,53 @@ def _answer_table(answers: Predictions, rule: DecisionRule) -> pa.Table:
 
 def _positive(answers: Predictions, rule: DecisionRule, n: int) -> NDArray[np.int8]:
     scores, labels = answers.scores, answers.labels
-    if labels is not None and (rule.prefer_label or scores is None or scores.shape[1] > 1):
-        words = pa.array([label or None for label in labels], pa.string())
-        return rule.positive.code(pa.chunked_array([words]))
+    if labels is not None and (rule.names_class or scores is None or scores.shape[1] > 1):
+        return rule.positive.code(_words(label or None for label in labels))
     if scores is None:
         return np.full(n, UNKNOWN, dtype=np.int8)
+    if rule.names_class:
+        return rule.positive.code(_words(class_name(score) for score in scores[:, 0]))
     codes = np.where(scores[:, 0] > rule.threshold, SELECTED, NOT_SELECTED).astype(np.int8)
     codes[~np.isfinite(scores[:, 0])] = UNKNOWN
     return codes
+
+
+def _words(words: Iterable[str | None]) -> pa.ChunkedArray:
+    return pa.chunked_array([pa.array(list(words), pa.string())])
+
+
+def class_name(score: float) -> str | None:
+    """A class that a server names by number; None when it is not finite."""
+    if not np.isfinite(score):
+        return None
+    return str(int(score)) if float(score).is_integer() else str(float(score))
+
+
+def check_answers(scored: ScoredDataset, output: OutputKind) -> ScoredDataset:
+    """The second validation: scores that cannot be used are counted, too many of them end the run.
+
+    Raises
+    ------
+    DataError
+        With every blocking expectation the scores broke.
+    """
+    if not scored.output_names or output == "label":
+        return scored
+    suite = score_expectations(scored.output_names, output="probability" if output == "probability" else "score")
+    outcomes = combine(suite, (check_slab(slab, suite) for slab in _score_slabs(scored)))
+    DataError.collect(blocking_problems(ValidationOutcome(scored.rows, (), outcomes)))
+    return replace(scored, expectations=outcomes)
+
+
+def _score_slabs(scored: ScoredDataset) -> Iterator[pa.Table]:
+    """The scores of all parts, in tables of about a quarter of a million rows."""
+    names = [f"score:{name}" for name in scored.output_names]
+    for start in range(0, len(scored.fragments), PARTS_PER_SLAB):
+        parts = [
+            read_part(_part_uri(scored.parts_uri, fragment), columns=names)
+            for fragment in scored.fragments[start : start + PARTS_PER_SLAB]
+        ]
+        yield pa.concat_tables(parts).rename_columns(list(scored.output_names))
 
 
 def _summary(part: pa.Table) -> PartSummary:
@@ -133,7 +176,8 @@ def _summary(part: pa.Table) -> PartSummary:
 def read_positive(scored: ScoredDataset, fragment: Fragment) -> NDArray[np.int8]:
     """The predicted label of every row of a fragment: SELECTED, NOT_SELECTED or UNKNOWN."""
     part = read_part(_part_uri(scored.parts_uri, fragment))
-    return part["positive"].to_numpy().astype(np.int8)
+    positive: NDArray[np.int8] = part["positive"].to_numpy().astype(np.int8)
+    return positive
 
 
 def _part_uri(parts_uri: str, fragment: Fragment) -> str:
@@ -147,9 +191,10 @@ def to_parquet(table: pa.Table) -> bytes:
     return bytes(sink.getvalue())
 
 
-def read_part(uri: str) -> pa.Table:
+def read_part(uri: str, columns: Sequence[str] | None = None) -> pa.Table:
     """One part written by ``to_parquet``."""
-    return pq.read_table(pa.BufferReader(storage.read_bytes(uri)))
+    names = None if columns is None else list(columns)
+    return pq.read_table(pa.BufferReader(storage.read_bytes(uri)), columns=names)
 
 
 @lru_cache(maxsize=2)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from clarify.config.analysis import Predictor
-from clarify.endpoints.base import EndpointSpec
-from clarify.endpoints.deployment import LeaseRecord, close_lease, describe, open_lease, reap
+import numpy as np
+
+from clarify.data.coding import read_features
+from clarify.data.dataset import cut, read_fragment
+from clarify.endpoints.base import Endpoint, EndpointSpec, ModelMetadata, OutputKind, open_endpoint
+from clarify.endpoints.lease import LeaseRecord, close_lease, open_lease, reap
 from clarify.errors import ConfigError, Problem
-from clarify.results import ModelDescription, Notice
+from clarify.results import ModelDescription
 from clarify.steps.plan import AnalysisPlan
 from clarify.steps.validate_dataset import PreparedData
+
+PROBE_ROWS = 256
+FEWEST_ROWS_TO_TELL = 20         # fewer answers say nothing about whether they are labels
 
 
 @dataclass(frozen=True)
@@ -21,33 +27,125 @@ class LeasedEndpoint:
     spec: EndpointSpec
     model: ModelDescription
     lease: LeaseRecord | None = None     # None: a foreign server, or a model inside the workers
-    notices: tuple[Notice, ...] = ()
 
 
 def provision_endpoint(plan: AnalysisPlan, data: PreparedData) -> LeasedEndpoint:
-    """Start the model in a process of its own (or find it), and ask what kind of answers it gives.
+    """Start the model in a process of its own (or find it), and see what kind of answers it gives.
 
     Raises
     ------
     EndpointError
-        When the model cannot be loaded or nobody answers; with the tail of the server's own log.
+        When the model cannot be loaded or nobody answers; with the end of the server's own log.
     ConfigError
         When scores are needed and the model can only name classes.
     """
     reap()
-    spec, lease = _open(plan, data)
+    spec, lease = _open(plan)
     try:
-        metadata = describe(spec)
-        model = _model(plan, metadata)
-        _check_scores_exist(plan, model)
+        return LeasedEndpoint(spec, _meet(plan, data, spec), lease)
     except BaseException:
         if lease is not None:
             close_lease(lease)
         raise
-    return LeasedEndpoint(spec, model, lease)
+
+
+def reap_endpoints() -> None:
+    """End every lease whose owner is gone; run wherever a run may have ended without its own clean-up."""
+    reap()
 
 
 def release_endpoint(endpoint: LeasedEndpoint) -> None:
     """Stop what provision_endpoint started; safe to call twice."""
     if endpoint.lease is not None:
         close_lease(endpoint.lease)
+
+
+def _open(plan: AnalysisPlan) -> tuple[EndpointSpec, LeaseRecord | None]:
+    spec = _reading(plan)
+    if plan.settings.endpoint is not None:
+        return replace(spec, url=plan.settings.endpoint), None
+    if plan.model is None:
+        raise ConfigError(
+            Problem("CFG-MODEL-MISSING", "predictor", "no model", "a model or an endpoint", "add --model or --endpoint")
+        )
+    if plan.settings.in_process_model:
+        return replace(spec, model_path=plan.model.path), None
+    lease = open_lease(plan.model, n_workers=server_processes(plan))
+    return lease.spec(spec), lease
+
+
+def server_processes(plan: AnalysisPlan) -> int:
+    """The settings' number, else the larger of the config's instance count and the cores of this machine."""
+    predictor = plan.config.predictor
+    asked = predictor.initial_instance_count if predictor is not None else None
+    return plan.settings.server_processes or max(asked or 1, os.cpu_count() or 1)
+
+
+def _reading(plan: AnalysisPlan) -> EndpointSpec:
+    """What the config says of requests and answers."""
+    config, predictor = plan.config, plan.config.predictor
+    positive = tuple(str(value) for value in config.label_values_or_threshold or ())
+    if predictor is None:
+        return EndpointSpec(positive_label=positive)
+    return EndpointSpec(
+        content_type=predictor.content_type,
+        accept_type=predictor.accept_type,
+        label=predictor.label,
+        probability=predictor.probability,
+        label_headers=tuple(str(name) for name in predictor.label_headers or ()),
+        positive_label=positive,
+    )
+
+
+def _meet(plan: AnalysisPlan, data: PreparedData, spec: EndpointSpec) -> ModelDescription:
+    endpoint = open_endpoint(spec)
+    try:
+        output = endpoint.metadata.output_kind or _probe(endpoint, data)
+        model = _describe(plan, endpoint.metadata, output)
+    finally:
+        endpoint.close()
+    if output == "label" and plan.config.methods.shap is not None:
+        raise ConfigError(
+            Problem(
+                code="ENDPOINT-LABELS",
+                field="predictor",
+                received=f"a model that answers class labels ({', '.join(model.classes) or 'at most two values'})",
+                allowed="a model that answers scores: an attribution explains a number",
+                hint="save the model with pyfunc_predict_fn='predict_proba', or say where the score sits in"
+                " predictor.probability",
+            )
+        )
+    return model
+
+
+def _probe(endpoint: Endpoint, data: PreparedData) -> OutputKind:
+    """Whether a server that does not say answers labels: at most two whole numbers over many different rows."""
+    fragment = cut(data.dataset, PROBE_ROWS)[0]
+    table = read_fragment(fragment, columns=[column.name for column in data.features])
+    answers = endpoint.predict(read_features(table, data.features))
+    if answers.scores is None:
+        return "label"
+    scores = answers.scores
+    if scores.shape[1] > 1 or len(scores) < FEWEST_ROWS_TO_TELL:
+        return "probability"
+    values = np.unique(scores[np.isfinite(scores)])
+    if len(values) <= 2 and not (values % 1).any():
+        return "label"
+    return "probability" if ((values >= 0) & (values <= 1)).all() else "score"
+
+
+def _describe(plan: AnalysisPlan, metadata: ModelMetadata, output: OutputKind) -> ModelDescription:
+    pinned = plan.model
+    if pinned is None:
+        url = plan.settings.endpoint or ""
+        return ModelDescription(url, url, url, None, None, output, metadata.classes, "remote")
+    return ModelDescription(
+        uri=pinned.uri,
+        pinned_uri=pinned.pinned_uri,
+        name=pinned.name or pinned.uri.rstrip("/").rsplit("/", 1)[-1],
+        version=pinned.version,
+        digest=pinned.digest,
+        output=output,
+        classes=metadata.classes,
+        isolation="none" if plan.settings.in_process_model else "process",
+    )

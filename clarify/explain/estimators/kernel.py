@@ -27,8 +27,9 @@ class KernelEstimator:
     Standard errors are a sandwich of leave-one-out residuals; 95 % intervals cover 94-99 % of exact attributions.
     """
 
-    weights: NDArray[np.float64]        # (n_pairs + 1, n_players): half differences to attributions
-    slack: NDArray[np.float64]          # (n_pairs,): 1 - leverage
+    weights: NDArray[np.float64]            # (n_pairs + 1, n_players): half differences to attributions
+    slack: NDArray[np.float64]              # (n_pairs,): 1 - leverage
+    unsampled_shares: NDArray[np.float64]   # (n_pairs,)
     design: CoalitionDesign
 
     @classmethod
@@ -47,7 +48,7 @@ class KernelEstimator:
         share = totals / totals.sum()
         to_slopes -= to_slopes.sum(axis=1, keepdims=True) * share
         weights = 2.0 * np.concatenate([to_slopes, share[None, :]])
-        return cls(weights, np.maximum(1.0 - leverage, LEAST_SLACK), design)
+        return cls(weights, np.maximum(1.0 - leverage, LEAST_SLACK), design.unsampled_shares, design)
 
     def leave_one_out(self, half_differences: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
         """What each pair misses when it is predicted from the others, shape (BLOCK_ROWS, n_pairs)."""
@@ -55,7 +56,7 @@ class KernelEstimator:
         return (half_differences[:, :-1] - fitted) / self.slack
 
     def estimate(self, half_differences: NDArray[np.float64]) -> BlockEstimates:
-        squared_influence = np.square(self.weights[:-1]) * self.design.unsampled_shares[:, None]
+        squared_influence = np.square(self.weights[:-1]) * self.unsampled_shares[:, None]
         values, errors = [], []
         for block in half_differences:
             attributions = block @ self.weights

@@ -8,8 +8,8 @@ from clarify.config.settings import RunSettings
 from clarify.errors import ConfigError
 
 
-def test_the_defaults_need_only_an_output():
-    settings = RunSettings(output_uri="out")
+def test_the_defaults_ask_for_nothing():
+    settings = RunSettings()
 
     assert (settings.engine, settings.csv_header, settings.max_local_bytes) == ("auto", "guess", 64 * 2**30)
 
@@ -29,11 +29,11 @@ def test_settings_survive_the_way_to_another_process():
         ({"server_processes": True}, r"--server-processes: received True  \[RUN-VALUE\]"),
         ({"max_local_bytes": -1}, r"--max-local-bytes: received -1  \[RUN-VALUE\]"),
         ({"output_uri": " "}, r"--output: received ' '  \[RUN-VALUE\]"),
-        ({"endpoint_url": "file:///etc/passwd"}, r"--endpoint: received 'file:///etc/passwd'  \[RUN-VALUE\]"),
-        ({"endpoint_url": "http://"}, r"--endpoint: received 'http://'  \[RUN-VALUE\]"),
-        ({"endpoint_url": "http://host:port/"}, r"--endpoint: received 'http://host:port/'  \[RUN-VALUE\]"),
-        ({"endpoint_url": "http://h/", "model_uri": "models:/m/1"}, r"--endpoint: received beside --model  \[RUN-CON"),
-        ({"endpoint_url": "http://h/", "in_process_model": True}, r"--in-process-model: received beside --endpoint"),
+        ({"endpoint": "file:///etc/passwd"}, r"--endpoint: received 'file:///etc/passwd'  \[RUN-VALUE\]"),
+        ({"endpoint": "http://"}, r"--endpoint: received 'http://'  \[RUN-VALUE\]"),
+        ({"endpoint": "http://host:port/"}, r"--endpoint: received 'http://host:port/'  \[RUN-VALUE\]"),
+        ({"endpoint": "http://h/", "model": "models:/m/1"}, r"--endpoint: received beside --model  \[RUN-CON"),
+        ({"endpoint": "http://h/", "in_process_model": True}, r"--in-process-model: received beside --endpoint"),
         ({"engine": "local", "spark_master": "local[2]"}, r"--engine: received local, beside Spark options"),
         ({"spark_conf": (("master", "x"),)}, r"--spark-conf: received 'master'  \[RUN-VALUE\]"),
         ({"spark_conf": (("spark.a", "1"), ("spark.a", "2"))}, r"--spark-conf: received 'spark.a'  \[RUN-CONFLICT\]"),

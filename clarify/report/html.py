@@ -1,0 +1,48 @@
+"""The report as one HTML file: no script, no network, no inline style; the only door to jinja2."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from clarify.report.provenance import Provenance
+from clarify.report.view import page_of
+from clarify.results import AnalysisResult
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+TEMPLATES = "templates"
+
+
+def render_report(result: AnalysisResult, provenance: Provenance) -> str:
+    """``report.html``: the first screen, bias metric by metric, attributions, what was left out, provenance.
+
+    The same arguments give the same text. Every name from outside is cleaned before and escaped while it is
+    placed; the content security policy in the file forbids scripts, requests and styles other than its own.
+    """
+    style = _source("report.css")
+    return _template().render(page=page_of(result, provenance), style=style, style_hash=_hash(style))
+
+
+def _hash(style: str) -> str:
+    """How a content security policy names a style element: SHA-256 over the exact text between its tags."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
+
+
+def _source(file_name: str) -> str:
+    return (files("clarify.report") / TEMPLATES / file_name).read_text(encoding="utf-8")
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import DictLoader, Environment, StrictUndefined
+
+    sources = {file_name: _source(file_name) for file_name in ("report.html", "parts.html")}
+    environment = Environment(
+        loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template("report.html")

@@ -1,0 +1,124 @@
+"""The flow ``clarify-analysis``: one analysis, from the documents to the report, with lineage in MLflow."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import Literal, Self
+
+from prefect import flow, runtime
+from prefect.logging import get_run_logger
+from pydantic import BaseModel, Field
+
+from clarify.config.settings import RunSettings
+from clarify.steps.line import ReportProgress, run_analysis
+from clarify.steps.plan import AnalysisRequest, rerun_command
+from clarify.steps.write_report import PublishedAnalysis, RunFacts
+from flows import hooks
+from flows.progress import log_progress
+from tasks import tracking
+from tasks.analysis import call_as_task, log_to_mlflow
+
+
+class AnalysisParameters(BaseModel):
+    """What to analyse and where to run it. Paths are seen from the worker; secrets belong in its environment."""
+
+    config: str = Field(description="URI of analysis_config.json: a path the worker sees, or s3://...")
+    dataset: str | None = Field(
+        default=None, description="URI of the data: a file or a prefix; the config's own dataset_uri wins"
+    )
+    output: str = Field(description="URI of the folder that receives the report and the documents")
+    model: str | None = Field(
+        default=None, description="MLflow model, instead of the config's: models:/name@alias, models:/name/3, a path"
+    )
+    endpoint: str | None = Field(default=None, description="URL of a running endpoint, instead of serving a model")
+    engine: Literal["auto", "local", "spark"] = Field(default="auto", description="Where the rows are worked on")
+    spark_master: str | None = Field(default=None, description="Spark master, such as spark://host:7077 or local[4]")
+    spark_conf: dict[str, str] = Field(default_factory=dict, description="Spark settings, key by key")
+    tracking_uri: str | None = Field(
+        default=None, description="MLflow tracking server; empty: MLFLOW_TRACKING_URI, else a file beside the worker"
+    )
+    seed: int | None = Field(default=None, ge=0, description="Overrides the config's seed; neither: 0")
+    csv_header: Literal["present", "absent", "guess"] = Field(
+        default="guess", description="Whether CSV files begin with a line of names"
+    )
+    in_process_model: bool = Field(
+        default=False, description="Load the model inside the workers, without a process of its own around it"
+    )
+
+    workers: int | None = Field(default=None, ge=1, description="Processes of the local engine; empty: one per core")
+
+    @classmethod
+    def of(cls, request: AnalysisRequest) -> Self:
+        """The parameters that ask for the same."""
+        settings = request.settings
+        return cls(
+            config=request.config,
+            dataset=request.dataset_uri,
+            output=request.output_uri,
+            model=settings.model,
+            endpoint=settings.endpoint,
+            engine=settings.engine,
+            spark_master=settings.spark_master,
+            spark_conf=dict(settings.spark_conf),
+            tracking_uri=settings.tracking_uri,
+            seed=request.seed,
+            csv_header=settings.csv_header,
+            in_process_model=settings.in_process_model,
+            workers=settings.workers,
+        )
+
+    def request(self) -> AnalysisRequest:
+        """The same, as the library understands it."""
+        settings = RunSettings(
+            engine=self.engine,
+            spark_master=self.spark_master,
+            spark_conf=tuple(sorted(self.spark_conf.items())),
+            tracking_uri=tracking.tracking_uri_of(self.tracking_uri),
+            csv_header=self.csv_header,
+            in_process_model=self.in_process_model,
+            endpoint=self.endpoint,
+            model=self.model,
+            workers=self.workers,
+        )
+        return AnalysisRequest(self.config, self.output, settings, self.dataset, self.seed)
+
+
+@flow(
+    name="clarify-analysis",
+    flow_run_name=hooks.name_after_output,
+    retries=0,
+    persist_result=False,
+    on_cancellation=[hooks.reap_endpoints],
+    on_crashed=[hooks.reap_endpoints],
+    on_failure=[hooks.reap_endpoints],
+)
+def clarify_analysis(parameters: AnalysisParameters) -> PublishedAnalysis:
+    """Validate, measure bias, serve the model, measure again, explain, report; log all of it to MLflow."""
+    return analyse(parameters.request(), report=_reporter.get() or log_progress(get_run_logger()))
+
+
+# A terminal's bar cannot travel as a parameter: parameters are shown and stored.
+_reporter: ContextVar[ReportProgress | None] = ContextVar("reporter", default=None)
+
+
+def run_flow(request: AnalysisRequest, report: ReportProgress) -> PublishedAnalysis:
+    """Run the flow in this process, on the configured Prefect API or Prefect's own; ``report`` hears how far it is."""
+    token = _reporter.set(report)
+    try:
+        published: PublishedAnalysis = clarify_analysis(AnalysisParameters.of(request))
+    finally:
+        _reporter.reset(token)
+    return published
+
+
+def analyse(request: AnalysisRequest, *, report: ReportProgress) -> PublishedAnalysis:
+    """Walk the line as tasks, inside one MLflow run."""
+    flow_run_id = str(runtime.flow_run.id)
+    run = tracking.start_analysis_run(request, prefect_flow_run_id=flow_run_id)
+    with tracking.ended_properly(run):
+        facts = RunFacts(
+            command=rerun_command(request), mlflow_run_id=run.run_id, prefect_flow_run_id=flow_run_id
+        )
+        published = run_analysis(request, call=call_as_task, facts=facts, report=report)
+        log_to_mlflow(run, published, published.engine)
+    return published

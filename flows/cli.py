@@ -1,0 +1,250 @@
+"""The `clarify` command: a thin skin over the flows; it imports late, so that --help answers at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from clarify.errors import ClarifyError
+    from clarify.steps.line import ReportProgress
+    from clarify.steps.plan import AnalysisRequest
+    from clarify.steps.write_report import PublishedAnalysis
+
+app = typer.Typer(
+    name="clarify",
+    help="Bias metrics with intervals and SHAP for any model, from the documents SageMaker Clarify reads.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    epilog="Exit codes: 0 pass or no policy, 1 violation, 2 documents or data wrong, 3 inconclusive, 4 could not run.",
+)
+
+EXIT_USAGE, EXIT_RUNTIME, EXIT_INTERRUPTED = 2, 4, 130
+
+Config = Annotated[str, typer.Argument(metavar="CONFIG", help="URI of analysis_config.json")]
+DatasetOption = Annotated[
+    str | None, typer.Option("--dataset", metavar="URI", help="File or prefix; the config's own dataset_uri wins")
+]
+Header = Annotated[str, typer.Option("--csv-header", metavar="present|absent|guess", help="Do CSV files name columns?")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output")]
+Seed = Annotated[int | None, typer.Option("--seed", help="Overrides the config's; neither: 0")]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", metavar="MODEL_URI", help="models:/name@alias, models:/name/3, runs:/..., a directory"),
+]
+Tracking = Annotated[
+    str | None, typer.Option("--tracking-uri", metavar="URI", help="MLflow; default sqlite:///.clarify/mlflow.db")
+]
+
+
+@app.command()
+def analyze(
+    config: Config,
+    output: Annotated[str, typer.Option("--output", metavar="URI", help="Folder for report and documents")],
+    dataset: DatasetOption = None,
+    model: Model = None,
+    endpoint: Annotated[str | None, typer.Option("--endpoint", metavar="URL", help="A running endpoint")] = None,
+    engine: Annotated[str, typer.Option("--engine", metavar="auto|local|spark")] = "auto",
+    spark_master: Annotated[str | None, typer.Option("--spark-master", metavar="URL")] = None,
+    spark_conf: Annotated[list[str] | None, typer.Option("--spark-conf", metavar="K=V", help="Repeatable")] = None,
+    tracking_uri: Tracking = None,
+    seed: Seed = None,
+    csv_header: Header = "guess",
+    in_process_model: Annotated[
+        bool, typer.Option("--in-process-model", help="No process around the model; recorded as isolation: none")
+    ] = False,
+    workers: Annotated[int | None, typer.Option("--workers", help="Processes of the local engine")] = None,
+    direct: Annotated[bool, typer.Option("--direct", help="Without Prefect; MLflow only with --tracking-uri")] = False,
+    json_: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress")] = False,
+) -> None:
+    """Run one analysis: validate, bias, serve the model, bias, SHAP, report."""
+    with _exit_codes(json_):
+        from clarify.config.settings import RunSettings
+        from clarify.steps.plan import AnalysisRequest
+
+        settings = RunSettings(
+            engine=engine,  # type: ignore[arg-type]
+            spark_master=spark_master,
+            spark_conf=_pairs(spark_conf or ()),
+            tracking_uri=tracking_uri,
+            csv_header=csv_header,  # type: ignore[arg-type]
+            in_process_model=in_process_model,
+            endpoint=endpoint,
+            model=model,
+            workers=workers,
+        )
+        request = AnalysisRequest(config, output, settings, dataset, seed)
+        with _progress(quiet=quiet) as report:
+            published = _run(request, report, direct=direct)
+        _print_findings(published, as_json=json_)
+
+
+@app.command()
+def validate(
+    config: Config,
+    dataset: DatasetOption = None,
+    model: Model = None,
+    csv_header: Header = "guess",
+    json_: Json = False,
+) -> None:
+    """Dry run: say what was understood of the documents and the data, and every problem at once."""
+    with _exit_codes(json_):
+        from clarify.config.settings import RunSettings
+        from clarify.steps.explain_understanding import understand
+        from clarify.steps.plan import AnalysisRequest
+
+        settings = RunSettings(csv_header=csv_header, model=model)  # type: ignore[arg-type]
+        understood = understand(AnalysisRequest(config, "", settings, dataset))
+        print(understood.as_json() if json_ else understood.as_text())
+
+
+@app.command()
+def demo(
+    output: Annotated[str, typer.Option("--output", metavar="DIR")] = "demo-output",
+    dataset: Annotated[str, typer.Option("--dataset", metavar="diabetes|german-credit")] = "diabetes",
+    tracking_uri: Tracking = None,
+    direct: Annotated[bool, typer.Option("--direct", help="Without Prefect")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress")] = False,
+) -> None:
+    """Train a small model on real data, register it in MLflow, and analyse it."""
+    with _exit_codes(False):
+        from clarify.demo import prepare_demo
+        from tasks.tracking import experiment_of, tracking_uri_of
+
+        uri = tracking_uri_of(tracking_uri)
+        _say(f"training a model on the {dataset} data and registering it in MLflow ({uri})")
+        request = prepare_demo(
+            dataset, output=output, tracking_uri=uri, experiment_id=experiment_of(uri, "/clarify/training")
+        )
+        with _progress(quiet=quiet) as report:
+            published = _run(request, report, direct=direct)
+        _print_findings(published, as_json=False)
+
+
+def _run(request: AnalysisRequest, report: ReportProgress, *, direct: bool) -> PublishedAnalysis:
+    if not direct:
+        _quiet_prefect()
+        from flows.analysis import run_flow
+
+        return run_flow(request, report)
+    from clarify.steps.line import run_analysis
+    from clarify.steps.plan import rerun_command
+    from clarify.steps.write_report import RunFacts
+
+    command = f"{rerun_command(request)} --direct"
+    if request.settings.tracking_uri is None:
+        return run_analysis(request, facts=RunFacts(command=command), report=report)
+    from tasks import tracking
+
+    run = tracking.start_analysis_run(request)
+    with tracking.ended_properly(run):
+        published = run_analysis(request, facts=RunFacts(command=command, mlflow_run_id=run.run_id), report=report)
+        tracking.log_analysis(run, published, engine=published.engine)
+    return published
+
+
+def _print_findings(published: PublishedAnalysis, *, as_json: bool) -> None:
+    from clarify.steps.summarise import findings
+
+    if as_json:
+        import json
+
+        document = {
+            "status": "completed",
+            "output": published.output_uri,
+            "report": published.report_uri,
+            "evidence": published.evidence_digest,
+            "files": {path: record.sha256 for path, record in published.files},
+            "findings": list(findings(published.result)),
+        }
+        print(json.dumps(document, indent=2))
+        return
+    for line in findings(published.result):
+        print(line)
+    print(f"\nReport: {published.report_uri}")
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[ReportProgress]:
+    """A bar on a terminal, lines elsewhere, both on standard error."""
+    from clarify.steps.line import be_silent
+    from flows.progress import print_progress, show_bar
+
+    if quiet:
+        yield be_silent
+    elif sys.stderr.isatty():
+        with show_bar() as report:
+            yield report
+    else:
+        yield print_progress(_say)
+
+
+@contextmanager
+def _exit_codes(as_json: bool) -> Iterator[None]:
+    """Turn errors into messages and exit codes; an unexpected one keeps its trace."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        _leave(EXIT_INTERRUPTED, "interrupted; a rerun continues with the finished parts")
+    except BrokenPipeError:
+        os._exit(0)
+    except Exception as error:
+        from clarify.errors import ClarifyError
+
+        if not isinstance(error, ClarifyError):
+            raise
+        if as_json:
+            _print_problems(error)
+            raise typer.Exit(error.exit_code) from error
+        _leave(error.exit_code, str(error), cause=error)
+
+
+def _print_problems(error: ClarifyError) -> None:
+    import json
+    from dataclasses import asdict
+
+    print(json.dumps({"status": "error", "problems": [asdict(problem) for problem in error.problems]}, indent=2))
+
+
+def _leave(code: int, message: str, *, cause: BaseException | None = None) -> NoReturn:
+    _say(message)
+    raise typer.Exit(code) from cause
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _pairs(settings: Any) -> tuple[tuple[str, str], ...]:
+    from clarify.errors import ConfigError, Problem
+
+    wrong = [text for text in settings if "=" not in text]
+    ConfigError.collect(
+        Problem("RUN-VALUE", "--spark-conf", text, "KEY=VALUE", "write spark.executor.memory=2g, say") for text in wrong
+    )
+    return tuple(tuple(text.split("=", 1)) for text in settings)
+
+
+def _quiet_prefect() -> None:
+    """Findings are for the user's eyes; Prefect's own log lines stay away unless asked for."""
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "ERROR")
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+
+
+def main(run: Callable[[], Any] = app) -> None:
+    """The console script."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""What a flow run does beside its work: its name, and the clean-up when it ends early."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import runtime
+from prefect.client.schemas.objects import FlowRun
+from prefect.flows import Flow
+from prefect.states import State
+
+from clarify.steps.provision_endpoint import reap_endpoints as reap
+
+
+def name_after_output() -> str:
+    """``analysis-<last part of the output>``: what a list of runs is searched for."""
+    parameters: dict[str, Any] = runtime.flow_run.parameters.get("parameters", {})
+    output = getattr(parameters, "output", None) or (parameters.get("output") if isinstance(parameters, dict) else "")
+    return f"analysis-{str(output).rstrip('/').rsplit('/', 1)[-1] or 'run'}"
+
+
+# Prefect calls hooks with exactly these three keywords; other names fail, and only the log says so.
+def reap_endpoints(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
+    """End scoring servers whose owner is gone: the hook may run in another process than the flow."""
+    reap()

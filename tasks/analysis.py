@@ -1,0 +1,105 @@
+"""One task per step of an analysis: each calls its step, shows what came out, and returns it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+from prefect import task
+
+from clarify.steps import explain as explaining
+from clarify.steps import measure_bias, plan, predict, provision_endpoint, validate_dataset, write_report
+from tasks import artifacts, policies, tracking
+from tasks.tracking import TrackedRun
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@task(name="plan", task_run_name="plan", **policies.RESUMES)
+def plan_analysis(*args: Any) -> Any:
+    """Read the documents, list the data, pin the model."""
+    return plan.plan_analysis(*args)
+
+
+@task(name="validate", task_run_name="validate", **policies.RESUMES)
+def validate(*args: Any) -> Any:
+    """Profile, check and stage the dataset."""
+    data = validate_dataset.validate_dataset(*args)
+    artifacts.show_validation(data.outcome)
+    return data
+
+
+@task(name="pre-training-bias", task_run_name="pre-training-bias", **policies.RESUMES)
+def pre_training_bias(*args: Any) -> Any:
+    """Measure bias in the labels."""
+    section = measure_bias.measure_pre_training_bias(*args)
+    artifacts.show_bias(section)
+    return section
+
+
+@task(name="provision-endpoint", task_run_name="provision-endpoint", **policies.NEVER_REPEATED)
+def provision(*args: Any) -> Any:
+    """Lease a scoring server."""
+    return provision_endpoint.provision_endpoint(*args)
+
+
+@task(name="predict", task_run_name="predict", **policies.RESUMES)
+def predict_rows(*args: Any) -> Any:
+    """Ask the model about every row."""
+    return predict.predict(*args)
+
+
+@task(name="post-training-bias", task_run_name="post-training-bias", **policies.RESUMES)
+def post_training_bias(*args: Any) -> Any:
+    """Measure bias in the predicted labels."""
+    section = measure_bias.measure_post_training_bias(*args)
+    artifacts.show_bias(section)
+    return section
+
+
+@task(name="explain", task_run_name="explain", **policies.RESUMES)
+def explain(*args: Any) -> Any:
+    """Attribute every score to the features."""
+    explanations = explaining.explain(*args)
+    artifacts.show_explanations(explanations.section)
+    return explanations
+
+
+@task(name="release-endpoint", task_run_name="release-endpoint", **policies.NEVER_REPEATED)
+def release(*args: Any) -> None:
+    """Give the lease back."""
+    provision_endpoint.release_endpoint(*args)
+
+
+@task(name="report", task_run_name="report", **policies.RESUMES)
+def report(*args: Any) -> Any:
+    """Write and publish the documents."""
+    published = write_report.write_report(*args)
+    artifacts.show_report(published)
+    return published
+
+
+@task(name="log-to-mlflow", task_run_name="log-to-mlflow", **policies.RESUMES)
+def log_to_mlflow(run: TrackedRun, published: Any, engine: str) -> None:
+    """Log parameters, metrics, dataset, model and documents."""
+    tracking.log_analysis(run, published, engine=engine)
+
+
+OF_STEP: dict[Callable[..., Any], Any] = {
+    plan.plan_analysis: plan_analysis,
+    validate_dataset.validate_dataset: validate,
+    measure_bias.measure_pre_training_bias: pre_training_bias,
+    provision_endpoint.provision_endpoint: provision,
+    predict.predict: predict_rows,
+    measure_bias.measure_post_training_bias: post_training_bias,
+    explaining.explain: explain,
+    provision_endpoint.release_endpoint: release,
+    write_report.write_report: report,
+}
+
+
+def call_as_task(step: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run a step as its task, so that it shows in the flow run."""
+    result: R = OF_STEP[step](*args, **kwargs)
+    return result

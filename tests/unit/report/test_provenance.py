@@ -1,0 +1,81 @@
+"""provenance.json and manifest.json: what ran, on what, and which files a rerun repeats."""
+
+import hashlib
+import json
+import sys
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+
+from clarify.report.provenance import (
+    code_identity,
+    environment,
+    file_record,
+    manifest_document,
+    provenance_document,
+    provenance_of,
+)
+from tests.unit.report import report_examples as examples
+
+
+def test_provenance_names_every_digest_the_run_and_its_times_in_utc():
+    document = json.loads(provenance_document(examples.example_provenance()))
+
+    assert document["dataset"] == {"uri": "s3://credit/german.csv", "sha256": "d1" * 32, "rows": 1000}
+    assert document["model"] == {"uri": "models:/credit-hgb/7", "sha256": "ab" * 32}
+    assert document["config"] == {"sha256": "c0ffee" + "0" * 58}
+    assert document["code"]["sha256"] == "ef" * 32
+    assert document["environment"]["packages"] == {"numpy": "2.1.0", "scipy": "1.14.0"}
+    assert document["run"]["mlflow_run_id"] == "8c1f40ba"
+    assert document["run"]["started_at"] == "2025-11-22T13:38:02Z"
+    assert document["run"]["seconds"] == 123.0
+
+
+def test_times_of_another_zone_are_told_in_utc():
+    provenance = examples.example_provenance()
+    noon_in_tokyo = datetime(2025, 11, 22, 12, 0, tzinfo=timezone(timedelta(hours=9)))
+
+    document = provenance_document(replace(provenance, run=replace(provenance.run, started_at=noon_in_tokyo)))
+
+    assert json.loads(document)["run"]["started_at"] == "2025-11-22T03:00:00Z"
+
+
+def test_provenance_of_a_result_takes_its_digests_and_leaves_credentials_out():
+    result = examples.credit_result()
+    signed = replace(result, dataset=replace(result.dataset, uri="s3://key:canary@credit/german.csv?token=canary"))
+
+    provenance = provenance_of(signed, examples.example_provenance().run)
+
+    assert provenance.dataset_uri == "s3://credit/german.csv"
+    assert provenance.model_digest == "ab" * 32
+    assert provenance.config_digest == result.config_digest
+
+
+def test_the_code_digest_is_the_same_twice_and_covers_templates():
+    first, second = code_identity(), code_identity()
+
+    assert first == second
+    assert len(first.digest) == 64
+
+
+def test_the_environment_names_this_python_and_its_numpy():
+    found = environment()
+
+    assert found.python == ".".join(map(str, sys.version_info[:3]))
+    assert "numpy" in dict(found.packages)
+
+
+def test_the_manifest_lists_files_in_alphabetical_order_with_digest_size_and_promise():
+    records = {
+        "report.html": file_record(b"<p>", reproducible=False),
+        "analysis.json": file_record(b"{}", reproducible=True),
+    }
+
+    document = json.loads(manifest_document(records))
+
+    assert list(document["files"]) == ["analysis.json", "report.html"]
+    assert document["files"]["analysis.json"] == {
+        "sha256": hashlib.sha256(b"{}").hexdigest(),
+        "bytes": 2,
+        "reproducible": True,
+    }
+    assert document["files"]["report.html"]["reproducible"] is False
