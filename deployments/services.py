@@ -18,7 +18,7 @@ from pathlib import Path
 from deployments.processes import Process, ServiceFailed, find, free_port, programs, start, stop, wait_until
 
 POOL = "clarify-pool"
-START_DEADLINE_SECONDS = 180.0
+START_DEADLINE_SECONDS = 300.0
 ANSWER_DEADLINE_SECONDS = 5.0
 
 QUIET = {

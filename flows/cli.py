@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -97,8 +98,8 @@ def validate(
     """Dry run: say what was understood of the documents and the data, and every problem at once."""
     with _exit_codes(json_):
         from clarify.config.settings import RunSettings
-        from clarify.steps.explain_understanding import understand
         from clarify.steps.plan import AnalysisRequest
+        from clarify.steps.understanding import understand
 
         settings = RunSettings(csv_header=csv_header, model=model)  # type: ignore[arg-type]
         understood = understand(AnalysisRequest(config, "", settings, dataset))
@@ -195,11 +196,14 @@ def _exit_codes(as_json: bool) -> Iterator[None]:
         _leave(EXIT_INTERRUPTED, "interrupted; a rerun continues with the finished parts")
     except BrokenPipeError:
         os._exit(0)
+    except typer.Exit:
+        raise
     except Exception as error:
         from clarify.errors import ClarifyError
 
         if not isinstance(error, ClarifyError):
-            raise
+            traceback.print_exc()
+            _leave(EXIT_RUNTIME, "the run could not finish; nothing was published", cause=error)
         if as_json:
             _print_problems(error)
             raise typer.Exit(error.exit_code) from error
@@ -237,6 +241,7 @@ def _quiet_prefect() -> None:
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
     os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "ERROR")
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "180")   # a busy machine takes its time
     os.environ.setdefault("DO_NOT_TRACK", "1")
 
 

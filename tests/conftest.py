@@ -23,7 +23,7 @@ from deployments.services import QUIET, answers, start_mlflow_server, start_pref
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-START_DEADLINE_SECONDS = 180.0
+START_DEADLINE_SECONDS = 300.0
 STOP_PATIENCE_SECONDS = 5.0
 
 # Before any test imports Prefect: it reads its home and its server's address when it is imported.

@@ -65,6 +65,14 @@ class Coding:
         return _among(column, self.values)
 
 
+    def selects(self, value: Scalar, facts: ColumnFacts) -> bool:
+        """Whether one value of the column is in the group."""
+        if self.reading == "continuous":
+            return self.threshold is not None and float(value) > self.threshold
+        kind = _kind(facts)
+        return canonical(value, kind) in {canonical(listed, kind) for listed in self.values}
+
+
 def _above(column: pa.ChunkedArray, threshold: float) -> NDArray[np.int8]:
     numbers = _as_numbers(column)
     codes = np.where(numbers > threshold, SELECTED, NOT_SELECTED).astype(np.int8)
@@ -171,7 +179,9 @@ def code_label(facts: ColumnFacts, listed: Sequence[Scalar], *, maximum: float |
     return coding
 
 
-def code_predicted_label(facts: ColumnFacts, listed: Sequence[Scalar], label: Coding, label_facts: ColumnFacts) -> Coding:
+def code_predicted_label(
+    facts: ColumnFacts, listed: Sequence[Scalar], label: Coding, label_facts: ColumnFacts
+) -> Coding:
     """Predicted labels in the data, read as the label is read.
 
     Raises
@@ -261,9 +271,7 @@ def _categorical(facts: ColumnFacts, listed: Sequence[Scalar]) -> Coding:
 
 
 def _selects_any(coding: Coding, facts: ColumnFacts) -> bool:
-    kind = _kind(facts)
-    wanted = {canonical(value, kind) for value in coding.values}
-    return any(canonical(value, kind) in wanted for value in facts.values or ())
+    return any(coding.selects(value, facts) for value in facts.values or ())
 
 
 def _kind(facts: ColumnFacts) -> Kind:
@@ -374,7 +382,7 @@ def model_columns(facts: Sequence[ColumnFacts]) -> tuple[FeatureColumn, ...]:
 
 def _needs_vocabulary(summary: ColumnSummary) -> bool:
     extremes = (summary.minimum or 0.0, summary.maximum or 0.0)
-    too_large = summary.kind == "int" and max(map(abs, extremes)) > LARGEST_EXACT_INTEGER
+    too_large = summary.kind == "int" and max(map(abs, extremes)) >= LARGEST_EXACT_INTEGER
     return summary.kind == "text" or too_large
 
 

@@ -213,6 +213,23 @@ def profile_file(source: Source, file: SourceFile) -> FileProfile:
     return FileProfile(replace(file, digest=hasher.hexdigest()), rows, columns)
 
 
+def profile_head(source: Source, most_rows: int) -> tuple[FileProfile, bool]:
+    """The profile of the first rows of the first file (at least ``most_rows`` if there are so many), and whether
+    they are all rows there are. The digest names the head, not the content."""
+    tallies: list[_ColumnTally] = []
+    file, rows, whole = source.files[0], 0, len(source.files) == 1
+    for batch in read_source_file(source, file):
+        if rows >= most_rows:
+            whole = False
+            break
+        tallies = tallies or [_ColumnTally(field, source.format == "parquet") for field in batch.schema]
+        for tally, values in zip(tallies, batch.columns, strict=True):
+            tally.add(values, (file.index, rows))
+        rows += batch.num_rows
+    digest = hashlib.sha256(f"{file.uri} {rows}".encode()).hexdigest()
+    return FileProfile(replace(file, digest=digest), rows, tuple(tally.profile() for tally in tallies)), whole
+
+
 def merge_profiles(source: Source, parts: Sequence[FileProfile]) -> SourceProfile:
     """The profile of a dataset from those of its files, in any order.
 

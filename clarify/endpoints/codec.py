@@ -131,7 +131,7 @@ def read_csv_answer(body: bytes, n_rows: int, *, label: int | None = None, proba
     ``C3,"[0.1,0.3,0.6]"`` has its label at 0 and its scores at 1. An answer to a single padded request that
     comes as one line of n cells (AWS's XGBoost container) is read as n rows.
     """
-    cells = [row for row in csv.reader(io.StringIO(_decoded(body))) if row]
+    cells = _csv_rows(body, n_rows)
     if len(cells) == 1 and n_rows > 1 and len(cells[0]) == n_rows and label is None and probability is None:
         cells = [[cell] for cell in cells[0]]
     check_count(len(cells), n_rows)
@@ -231,6 +231,17 @@ def bad_format(body: bytes, allowed: str, hint: str) -> BadPrediction:
     """ENDPOINT-FORMAT, quoting how the answer begins."""
     beginning = body[:80].decode("utf-8", "replace")
     return BadPrediction(Problem("ENDPOINT-FORMAT", "endpoint.answer", beginning or "nothing", allowed, clip(hint)))
+
+
+def _csv_rows(body: bytes, n_rows: int) -> list[list[str]]:
+    """Lines as cells. An empty line is a missing score; those after the last row are the server's white space."""
+    try:
+        rows = [row or [""] for row in csv.reader(io.StringIO(_decoded(body), newline=""))]
+    except csv.Error as error:
+        raise bad_format(body, "CSV", str(error)) from error
+    while len(rows) > n_rows and rows[-1] == [""]:
+        rows.pop()
+    return rows
 
 
 def _decoded(body: bytes) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from clarify.results import Interval, MetricValue
 
 _MARK = 3.5
-_NICE = (1.0, 2.0, 5.0)
+_NICE = (1.0, 1.2, 1.6, 2.0, 2.4, 3.0, 4.0, 5.0, 6.0, 8.0)      # a quarter of each is a short number too
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,12 @@ class Glyph:
 
 
 def nice_above(value: float) -> float:
-    """The smallest of 1, 2, 5 times a power of ten that is not below ``value``.
+    """The smallest round number that is not below ``value``: the end of an axis with short labels.
 
     Examples
     --------
-    >>> nice_above(0.13), nice_above(3.0), nice_above(5.0)
-    (0.2, 5.0, 5.0)
+    >>> nice_above(0.13), nice_above(3.0), nice_above(8.1)
+    (0.16, 3.0, 10.0)
     """
     if value <= 0 or not math.isfinite(value):
         return 1.0

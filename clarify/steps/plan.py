@@ -64,7 +64,7 @@ def plan_analysis(request: AnalysisRequest) -> AnalysisPlan:
     config = parsed.config
     ensure_runnable(config, endpoint=settings.endpoint, model=settings.model)
     source = open_source(
-        _dataset_uri(config, request),
+        dataset_uri_of(config, request),
         dataset_type=config.dataset_type,
         headers=config.headers,
         csv_header=settings.csv_header,
@@ -81,7 +81,8 @@ def plan_analysis(request: AnalysisRequest) -> AnalysisPlan:
     )
 
 
-def _dataset_uri(config: AnalysisConfig, request: AnalysisRequest) -> str:
+def dataset_uri_of(config: AnalysisConfig, request: AnalysisRequest) -> str:
+    """The URI of the data; the config's own wins over the one given beside it."""
     uri = config.dataset_uri or request.dataset_uri
     if uri is None:
         raise ConfigError(

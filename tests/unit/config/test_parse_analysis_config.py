@@ -405,6 +405,13 @@ def test_a_missing_cell_of_a_baseline_is_allowed():
     assert parsed(shap_document(baseline=[[None, 1, 2, "a"]])).config.methods.shap.baseline == ((None, 1, 2, "a"),)
 
 
+def test_a_missing_value_of_a_baseline_record_is_allowed():
+    methods = {"shap": {"baseline": [{"x": [1, None], "note": None}]}}
+    document = {**JSON_LINES, "methods": methods}
+
+    assert parsed(document).config.methods.shap.baseline == ({"x": [1, None], "note": None},)
+
+
 # Keys together.
 
 POST = {"methods": {"post_training_bias": {"methods": "all"}}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import cycle
 
 import numpy as np
 
@@ -96,16 +97,14 @@ def empty_group_result() -> AnalysisResult:
 def crowded_result(n_groups: int, n_features: int = 100) -> AnalysisResult:
     """Many groups of five facets and many features, as a census with fine categories gives."""
     draw = np.random.default_rng(7)
-    tables = [
-        ContingencyTable.from_confusion(a=(60_000, 9_000, 7_000, 24_000), d=tuple(draw.integers(0, 900, 4).tolist()))
-        for _ in range(n_groups)
-    ]
+    cells = draw.integers(0, 900, (5, 4)).tolist()
+    tables = [ContingencyTable.from_confusion(a=(60_000, 9_000, 7_000, 24_000), d=tuple(d)) for d in cells]
     pre, post = (
         bias_section(
             stage,
             facets=tuple(
-                evaluate(table, facet=f"facet {i % 5}", value_or_threshold=f"value {i}", stage=stage)
-                for i, table in enumerate(tables)
+                replace(group, facet=f"facet {i % 5}", value_or_threshold=f"value {i}")
+                for i, group in zip(range(n_groups), cycle(_evaluated(tables, stage)), strict=False)
             ),
         )
         for stage in ("pre_training", "post_training")
@@ -114,6 +113,10 @@ def crowded_result(n_groups: int, n_features: int = 100) -> AnalysisResult:
     features = tuple(GlobalAttribution(f"feature {i}", s, s, s * s, s / 20) for i, s in enumerate(sizes))
     section = replace(explanations(), outputs=(OutputExplanation("label0", 0.5, features),), n_features=n_features)
     return replace(credit_result(), pre_training=pre, post_training=post, explanations=section)
+
+
+def _evaluated(tables: list[ContingencyTable], stage: str) -> list[FacetBias]:
+    return [evaluate(table, facet="", value_or_threshold="", stage=stage) for table in tables]
 
 
 HOSTILE = (

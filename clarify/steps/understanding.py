@@ -1,0 +1,151 @@
+"""The dry run: what was understood of the documents and the data, before anything is asked of a model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+
+from clarify.config.analysis import AnalysisConfig
+from clarify.config.columns import feature_columns
+from clarify.config.parse import ensure_runnable, parse_analysis_config
+from clarify.data import storage
+from clarify.data.coding import Coding, ColumnFacts
+from clarify.data.profile import SourceProfile, merge_profiles, profile_head
+from clarify.data.source import open_source
+from clarify.errors import clip
+from clarify.results import ColumnSummary, Notice
+from clarify.steps.plan import AnalysisRequest, dataset_uri_of
+from clarify.steps.validate_dataset import assign_roles, check_columns
+
+HEAD_ROWS = 100_000
+
+
+@dataclass(frozen=True)
+class GroupSize:
+    """One group of one facet, and how many of the rows looked at are in it."""
+
+    facet: str
+    group: str
+    rows: int | None
+    others: int | None
+
+
+@dataclass(frozen=True)
+class Understanding:
+    """What an analysis would do, as far as the first rows tell."""
+
+    dataset: str
+    format: str
+    files: int
+    rows_read: int
+    whole_dataset: bool
+    columns: tuple[ColumnSummary, ...]
+    label: str | None
+    positive: str | None
+    groups: tuple[GroupSize, ...]
+    features: tuple[str, ...]
+    model_calls_per_row: int | None
+    model_calls: int | None
+    notices: tuple[Notice, ...]
+
+    def as_json(self) -> str:
+        return json.dumps({"status": "understood", **asdict(self)}, indent=2)
+
+    def as_text(self) -> str:
+        return "\n".join(_lines(self))
+
+
+def understand(request: AnalysisRequest) -> Understanding:
+    """Parse the config, read the first rows, resolve every name and value.
+
+    Raises
+    ------
+    ConfigError, DataError
+        With every problem found. Nothing is written and no model is started.
+    """
+    settings = request.settings
+    parsed = parse_analysis_config(storage.read_bytes(request.config), seed=request.seed)
+    config = parsed.config
+    ensure_runnable(config, endpoint=settings.endpoint, model=settings.model)
+    source = open_source(
+        dataset_uri_of(config, request),
+        dataset_type=config.dataset_type,
+        headers=config.headers,
+        csv_header=settings.csv_header,
+    )
+    head, whole = profile_head(source, HEAD_ROWS)
+    profile = merge_profiles(replace(source, files=(head.file,)), [head])
+    check_columns(config, profile)
+    roles = assign_roles(config, profile)
+    calls = _calls_per_row(config, profile)
+    notices = (*parsed.notices, *source.notices, *roles.notices, *_partial(whole))
+    return Understanding(
+        dataset=source.uri,
+        format=source.format,
+        files=len(source.files),
+        rows_read=profile.rows,
+        whole_dataset=whole,
+        columns=profile.summaries,
+        label=roles.label.column if roles.label else None,
+        positive=roles.label.text if roles.label else None,
+        groups=tuple(_group(facet, profile) for facet in roles.facets),
+        features=tuple(column.name for column in roles.features),
+        model_calls_per_row=calls,
+        model_calls=calls * profile.rows if calls is not None and whole else None,
+        notices=notices,
+    )
+
+
+def _calls_per_row(config: AnalysisConfig, profile: SourceProfile) -> int | None:
+    """Model rows one explained row costs at most, besides itself; None when nothing is explained."""
+    shap = config.methods.shap
+    if shap is None:
+        return 1 if config.needs_predictions else None
+    players = len(feature_columns(config, profile.source.column_names))
+    budget = shap.num_samples if shap.num_samples is not None else 2 * players + 2048
+    rows = len(shap.baseline) if isinstance(shap.baseline, tuple) else 1
+    return min(budget // 2 * 2, 2**players - 2 if players > 1 else 0) * rows + 1
+
+
+def _group(coding: Coding, profile: SourceProfile) -> GroupSize:
+    facts = ColumnFacts.of(profile.column(coding.column))
+    if facts.values is None or facts.counts is None:
+        return GroupSize(coding.column, coding.text, None, None)
+    inside = sum(n for value, n in zip(facts.values, facts.counts, strict=True) if coding.selects(value, facts))
+    return GroupSize(coding.column, coding.text, inside, sum(facts.counts) - inside)
+
+
+def _partial(whole: bool) -> tuple[Notice, ...]:
+    if whole:
+        return ()
+    message = f"only the first {HEAD_ROWS:,} rows were read: types and groups of the whole data may differ"
+    return (Notice("DATA-HEAD-ONLY", "dataset", message),)
+
+
+def _lines(known: Understanding) -> Iterator[str]:
+    some = "all" if known.whole_dataset else "the first"
+    yield f"Dataset   {clip(known.dataset)} ({known.format}, {known.files} files), {some} {known.rows_read:,} rows read"
+    if known.label is not None:
+        yield f"Label     {clip(known.label)}, positive: {clip(known.positive or '')}"
+    for group in known.groups:
+        sizes = "" if group.rows is None else f"   {group.rows:,} rows against {group.others:,}"
+        yield f"Facet     {clip(group.facet)}: {clip(group.group)}{sizes}"
+    yield f"Players   {len(known.features)} features: {_some(known.features)}"
+    if known.model_calls_per_row is not None:
+        total = f", {known.model_calls:,} in all" if known.model_calls is not None else ""
+        yield f"Model     at most {known.model_calls_per_row:,} calls a row{total}"
+    yield "Columns"
+    width = max((len(clip(column.name, 40)) for column in known.columns), default=0)
+    for column in known.columns:
+        nulls = f", {column.nulls:,} nulls" if column.nulls else ""
+        yield f"  {clip(column.name, 40):<{width}}  {column.kind:<5}  {column.reading}{nulls}"
+    for notice in known.notices:
+        yield f"Note      {notice.field}: {notice.message}  [{notice.code}]"
+
+
+def _some(names: Sequence[str], most: int = 12) -> str:
+    shown = ", ".join(clip(name, 40) for name in names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
