@@ -21,7 +21,7 @@ help:
 	@echo "make down        stop exactly those"
 	@echo "make bench-shap  compare the SHAP estimators with shap.KernelExplainer"
 	@echo "make constraints resolve constraints.txt again from pyproject.toml"
-	@echo "make clean       stop the services and remove what the other targets made, .venv excepted"
+	@echo "make clean       stop the services; remove the demo's output and caches, but neither runs (.clarify) nor .venv"
 
 demo:
 	@sh scripts/setup.sh demo
@@ -42,7 +42,7 @@ down:
 
 bench-shap:
 	@sh scripts/setup.sh test
-	@.venv/bin/python benchmarks/shap.py
+	@.venv/bin/python benchmarks/shap/overhead.py --clock cpu
 
 # Plain name==version lines: no index, no path. uv is listed because set-up uses it.
 constraints:
@@ -51,5 +51,5 @@ constraints:
 		--no-emit-index-url --extra test --extra java --extra xgboost pyproject.toml - -o constraints.txt
 
 clean: down
-	@rm -rf .clarify demo-output mlruns mlflow.db spark-warehouse .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf demo-output spark-warehouse .mypy_cache .ruff_cache .pytest_cache .clarify/logs .clarify/matplotlib
 	@find . -path ./.venv -prune -o -name __pycache__ -type d -exec rm -rf {} +

@@ -11,7 +11,6 @@ from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
@@ -359,15 +358,10 @@ def _label_list(label: Json) -> list[str] | None:
 
 
 def encode_table_csv(table: pa.Table) -> bytes:
-    """A small table as CSV with a header: how our server answers ``Accept: text/csv``, without the header line."""
+    """A table as CSV without a header line: how our server answers ``Accept: text/csv``."""
     sink = io.BytesIO()
     pa_csv.write_csv(table, sink, pa_csv.WriteOptions(include_header=False, quoting_style="needed"))
     return sink.getvalue()
-
-
-def null_count(table: pa.Table, name: str) -> int:
-    count: int = pc.sum(pc.is_null(table.column(name), nan_is_null=True)).as_py()
-    return count
 
 
 def read_table(body: bytes, content_type: str) -> pa.Table:

@@ -1,4 +1,4 @@
-"""Our ``mlflow.deployments`` target, ``clarify``: registered models become leased scoring servers."""
+"""Our plugin for ``mlflow.deployments``, named ``clarify``: registered models become leased scoring servers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from mlflow.deployments import BaseDeploymentClient, PredictionsResponse
 
@@ -26,10 +26,10 @@ from clarify.endpoints.pinning import PinnedModel, model_digest, pin_directory
 from clarify.errors import ConfigError, EndpointError, Problem
 
 if TYPE_CHECKING:
-    import pandas as pd
     from mlflow import MlflowClient
 
 _REGISTERED = re.compile(r"^models:/(?P<name>[^/@]+)(?:/(?P<version>[^/@]+)|@(?P<alias>[^/@]+))?$")
+_LOGGED = re.compile(r"^models:/(?P<id>m-[0-9a-f]{16,})$")
 _BARE = re.compile(r"^(?P<name>[^/@:]+)(?:/(?P<version>\d+)|@(?P<alias>[^/@]+))?$")
 
 
@@ -60,7 +60,7 @@ def pin_model(
     if directory.is_dir():
         return pin_directory(str(directory), uri=uri)
     registered = _REGISTERED.match(uri) or _BARE.match(uri)
-    if registered is None or re.fullmatch(r"models:/m-[0-9a-f]+", uri):
+    if registered is None or _LOGGED.match(uri):
         return _downloaded(PinnedModel(uri, uri, None, None, "", ""), tracking_uri, registry_uri, state_dir)
     name = registered["name"]
     version = _resolved_version(uri, registered, tracking_uri, registry_uri)
@@ -108,8 +108,8 @@ def _downloaded(
         try:
             arrived = Path(
                 download_artifacts(
-                    artifact_uri=model.pinned_uri, dst_path=waiting, tracking_uri=tracking_uri,
-                    registry_uri=registry_uri or tracking_uri,
+                    artifact_uri=_location(model, tracking_uri, registry_uri), dst_path=waiting,
+                    tracking_uri=tracking_uri, registry_uri=registry_uri or tracking_uri,
                 )
             )
         except (MlflowException, OSError) as error:
@@ -125,6 +125,19 @@ def _downloaded(
     return replace(model, path=str(kept), digest=digest)
 
 
+def _location(model: PinnedModel, tracking_uri: str | None, registry_uri: str | None) -> str:
+    """Where the files lie. MLflow 3.17 resolves ``models:/`` against its global registry, whatever it is passed."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri, registry_uri or tracking_uri)
+    uri = model.pinned_uri
+    if model.name is not None and model.version is not None:
+        uri = str(client.get_model_version_download_uri(model.name, model.version))
+    if logged := _LOGGED.match(uri):
+        return str(client.get_logged_model(logged["id"]).artifact_location)
+    return uri
+
+
 def _replace_directory(arrived: Path, kept: Path) -> None:
     import shutil
 
@@ -138,7 +151,7 @@ def _missing(uri: str, hint: str) -> ConfigError:
     return ConfigError(Problem("MODEL-MISSING", "model", uri, allowed, hint))
 
 
-# --- the deployments target -------------------------------------------------------------------------------------------
+# --- the deployments plugin -------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -155,6 +168,14 @@ class DeploymentConfig:
     start_seconds: float = 180.0
     tracking_uri: str = ""
     state_dir: str = ""
+
+
+class Frame(Protocol):
+    """What ``predict`` needs of a pandas DataFrame."""
+
+    def __len__(self) -> int: ...
+
+    def to_csv(self, *, index: bool) -> str: ...
 
 
 class ClarifyDeploymentClient(BaseDeploymentClient):  # type: ignore[misc]
@@ -200,7 +221,7 @@ class ClarifyDeploymentClient(BaseDeploymentClient):  # type: ignore[misc]
         return _told(_known(name))
 
     def predict(
-        self, deployment_name: str | None = None, inputs: pd.DataFrame | None = None, endpoint: str | None = None
+        self, deployment_name: str | None = None, inputs: Frame | None = None, endpoint: str | None = None
     ) -> PredictionsResponse:
         """Predictions for a frame; read them with ``get_predictions()``. Renews the lease."""
         record = _known(deployment_name or "")
@@ -221,7 +242,7 @@ class ClarifyDeploymentClient(BaseDeploymentClient):  # type: ignore[misc]
 def run_local(
     target: str, name: str, model_uri: str, flavor: str | None = None, config: Mapping[str, object] | None = None
 ) -> dict[str, object]:
-    """``mlflow deployments run-local``: the target is this machine anyway."""
+    """``mlflow deployments run-local``: every deployment of ours is local anyway."""
     return ClarifyDeploymentClient(target).create_deployment(name, model_uri, flavor, config)
 
 

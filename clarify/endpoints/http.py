@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
-import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 
 from clarify.endpoints import codec, oip
+from clarify.endpoints.addresses import checked_address, is_refused, refused_address
 from clarify.endpoints.base import Answer, EndpointSpec, InputColumn, ModelMetadata, Predictions, TensorSpec, Transport
 from clarify.endpoints.batching import cut, joined, requests_of, rows_per_request
 from clarify.endpoints.selection import no_predictions, select_predictions
@@ -29,7 +28,6 @@ MOST_SERVER_ERRORS = 3
 METADATA_BYTES = 4 * 1024 * 1024
 ANSWER_BYTES = 1024 * 1024
 ANSWER_BYTES_PER_ROW = 4096
-_REFUSED_NETWORKS = tuple(ipaddress.ip_network(n) for n in ("169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128"))
 _TRY_LATER = (429, 502, 503, 504)
 
 
@@ -108,7 +106,7 @@ class HttpEndpoint:
             return "tensor" if features.is_numeric else "arrow"
         if self.metadata.server == "oip":
             return "tensor"
-        return "json" if (self.spec.content_type or "").startswith(codec.JSON) else "csv"
+        return _text_transport(self.spec.content_type)
 
     def _ask(self, features: Features, transport: Transport) -> Answer:
         request = _request(features, transport, self.metadata, self._address, self.spec)
@@ -121,54 +119,18 @@ def read_metadata(spec: EndpointSpec) -> ModelMetadata:
         return endpoint.metadata
 
 
-# --- addresses --------------------------------------------------------------------------------------------------------
-
-
-def checked_address(url: str) -> SplitResult:
-    """The parts of an http(s) URL whose host is not a link-local (cloud metadata) address.
-
-    Raises
-    ------
-    ConfigError
-        ENDPOINT-ADDRESS.
-    """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise _refused_address(url, "only http and https addresses are asked")
-    try:
-        port = parts.port
-    except ValueError as error:
-        raise _refused_address(url, str(error)) from error
-    if parts.username or parts.password:
-        raise _refused_address(parts.hostname, "an address may not hold a user name or a password")
-    for address in _resolved(parts.hostname, port):
-        if is_refused(address):
-            raise _refused_address(url, f"{parts.hostname} is {address}, where clouds keep their credentials")
-    return parts
-
-
-def is_refused(address: str) -> bool:
-    """Whether an IP address is link-local, in any of its spellings."""
-    ip = ipaddress.ip_address(address.split("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        ip = ip.ipv4_mapped or ip.sixtofour or ip
-    return any(ip in network for network in _REFUSED_NETWORKS if network.version == ip.version)
-
-
-def _resolved(host: str, port: int | None) -> list[str]:
-    try:
-        return [str(entry[4][0]) for entry in socket.getaddrinfo(host, port or 80, type=socket.SOCK_STREAM)]
-    except (OSError, UnicodeError):
-        return []                            # not a name now; the request itself will say so, and may be tried again
-
-
-def _refused_address(url: str, hint: str) -> ConfigError:
-    return ConfigError(
-        Problem("ENDPOINT-ADDRESS", "endpoint.url", url, "http(s)://host[:port][/path], not a link-local host", hint)
-    )
-
-
 # --- requests and answers ---------------------------------------------------------------------------------------------
+
+
+def _text_transport(content_type: str | None) -> Transport:
+    kind = (content_type or codec.CSV).split(";")[0].strip().lower()
+    if kind == codec.CSV:
+        return "csv"
+    if kind == codec.JSON:
+        return "json"
+    raise ConfigError(
+        Problem("ENDPOINT-CONTENT-TYPE", "predictor.content_type", kind, f"{codec.CSV} or {codec.JSON}")
+    )
 
 
 def _request(
@@ -187,7 +149,8 @@ def _request(
     if transport == "arrow":
         body, content_type, accept = codec.encode_arrow(features), codec.ARROW_STREAM, codec.ARROW_STREAM
     elif transport == "json":
-        body, content_type, accept = codec.encode_dataframe_split(features), codec.JSON, codec.JSON
+        body, content_type = codec.encode_dataframe_split(features), codec.JSON
+        accept = spec.accept_type or codec.JSON
     else:
         body = codec.encode_csv(features, header=metadata.server in ("clarify", "mlflow"))
         content_type, accept = codec.CSV, spec.accept_type or (codec.JSON if metadata.server == "mlflow" else codec.CSV)
@@ -318,9 +281,11 @@ class Caller:
     def call(self, request: Request, *, accept_any: bool = False) -> Received:
         """Send until answered; a status other than 200 raises unless ``accept_any``."""
         deadline = time.monotonic() + self._unavailable_seconds
-        server_errors = 0
-        for wait in _waits():
+        server_errors, attempts = 0, 0
+        while True:
             outcome = self._attempt(request)
+            wait = BACK_OFF_SECONDS[min(attempts, len(BACK_OFF_SECONDS) - 1)]
+            attempts += 1
             if isinstance(outcome, Received):
                 if outcome.status == 200 or (accept_any and outcome.status not in _TRY_LATER):
                     return outcome
@@ -332,7 +297,6 @@ class Caller:
             if time.monotonic() + wait > deadline:
                 raise _nobody(request.url, outcome, self._unavailable_seconds)
             time.sleep(wait)
-        raise AssertionError("the schedule of waits has no end")
 
     def _attempt(self, request: Request) -> Received | str:
         """The answer, or in words why there was none and another try is worth it."""
@@ -364,18 +328,12 @@ class Caller:
         return Received(response.status_code, response.headers, b"".join(parts))
 
 
-def _waits() -> Iterator[float]:
-    yield from BACK_OFF_SECONDS
-    while True:
-        yield BACK_OFF_SECONDS[-1]
-
-
 def _check_peer(response: httpx.Response) -> None:
     """A name may resolve to another address when the connection is made than when it was checked."""
     stream = response.extensions.get("network_stream")
     peer = stream.get_extra_info("server_addr") if stream is not None else None
     if peer and is_refused(str(peer[0])):
-        raise _refused_address(str(peer[0]), "the name moved to a link-local address")
+        raise refused_address(str(peer[0]), "the name moved to a link-local address")
 
 
 def _retry_after(received: Received) -> float:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from clarify.endpoints.base import Answer, InputColumn, ModelMetadata, OutputKind, ServerKind
 from clarify.endpoints.codec import check_count, to_table
+from clarify.endpoints.restoring import Sent, as_category, as_numbers, restored_column, sent_column
 from clarify.errors import BadPrediction, DataError, EndpointError, Problem, clip
 from clarify.features import Features, Kind
 
@@ -65,7 +66,7 @@ class Scorer:
 
             return self._answer(pd.DataFrame(np.array(ordered), columns=list(ordered_names)), len(values))
         sent = [kinds[j] for j in (order if order is not None else range(values.shape[1]))]
-        columns = [_Sent(kind, ordered[:, j]) for j, kind in enumerate(sent)]
+        columns = [Sent(kind, ordered[:, j]) for j, kind in enumerate(sent)]
         return self._answer(self._frame(ordered_names, columns), len(values))
 
     def score_table(self, table: pa.Table) -> Answer:
@@ -73,9 +74,9 @@ class Scorer:
         order = self._order(table.column_names, table.num_columns)
         positions = range(table.num_columns) if order is None else order
         names = self._known_names(table.column_names, order, table.num_columns)
-        columns = [_sent_column(names[j], table.column(position)) for j, position in enumerate(positions)]
+        columns = [sent_column(names[j], table.column(position)) for j, position in enumerate(positions)]
         if self.wants_array:
-            matrix = np.column_stack([_as_numbers(name, c) for name, c in zip(names, columns, strict=True)])
+            matrix = np.column_stack([as_numbers(name, c) for name, c in zip(names, columns, strict=True)])
             return self._answer(matrix, table.num_rows)
         return self._answer(self._frame(names, columns), table.num_rows)
 
@@ -111,16 +112,16 @@ class Scorer:
             return all(column.kind == "float" and column.bits == 64 for column in self.inputs)
         return all(kind == "float" for kind in kinds)
 
-    def _frame(self, names: Sequence[str], columns: Sequence[_Sent]) -> pd.DataFrame:
+    def _frame(self, names: Sequence[str], columns: Sequence[Sent]) -> pd.DataFrame:
         import pandas as pd
 
         wanted = {column.name: column for column in self.inputs}
         restored: dict[str, NDArray[np.generic] | pd.Categorical] = {}
         for name, column in zip(names, columns, strict=True):
             if name in self.categories:
-                restored[name] = _as_category(name, column, self.categories[name])
+                restored[name] = as_category(name, column, self.categories[name])
             else:
-                restored[name] = _restored(name, column, wanted.get(name))
+                restored[name] = restored_column(name, column, wanted.get(name))
         return pd.DataFrame(restored, copy=False)
 
     def _answer(self, rows: pd.DataFrame | NDArray[np.float64], n_rows: int) -> Answer:
@@ -244,18 +245,17 @@ def _kind_by_signature(model: object, native: object) -> OutputKind:
         return "score"
     metadata = getattr(model, "metadata", None)
     schema = None if metadata is None else metadata.get_output_schema()
-    if schema is None or schema.is_tensor_spec():
+    if schema is None:
         return "score"
+    if schema.is_tensor_spec():
+        return "score" if np.dtype(schema.inputs[0].type).kind == "f" else "label"
     named = {_type_name(column) for column in schema.inputs}
     return "label" if named <= {"string", "boolean", "integer", "long"} else "score"
 
 
 def _is_sklearn_regressor(native: object) -> bool:
-    if not hasattr(native, "__sklearn_tags__"):
-        return False
-    from sklearn.base import is_regressor
-
-    return bool(is_regressor(native))
+    tags = getattr(native, "__sklearn_tags__", None)
+    return callable(tags) and tags().estimator_type == "regressor"
 
 
 def _input_schema(model: object):  # type: ignore[no-untyped-def]
@@ -316,132 +316,6 @@ def _booster_categories(
             )
         )
     return {name: np.array(remembered[name].to_pylist(), dtype=object) for name in categorical}
-
-
-# --- restoring training dtypes ----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Sent:
-    """One column as it came: numbers as float64 with NaN, or words with codes (-1 is missing)."""
-
-    kind: Kind
-    numbers: NDArray[np.float64] | None = None
-    words: NDArray[np.object_] | None = None
-    codes: NDArray[np.int64] | None = None
-    exact: NDArray[np.int64] | None = None           # integers that float64 may not hold
-
-
-def _sent_column(name: str, column: pa.ChunkedArray) -> _Sent:
-    kind = column.type
-    if pa.types.is_boolean(kind):
-        return _Sent("bool", column.cast(pa.float64()).to_numpy())
-    if pa.types.is_integer(kind):
-        exact = column.to_numpy() if column.null_count == 0 else None
-        safe = column.cast(pa.float64(), safe=False)
-        return _Sent("int", safe.to_numpy(), exact=exact)
-    if pa.types.is_floating(kind):
-        return _Sent("float", column.cast(pa.float64()).to_numpy())
-    if pa.types.is_null(kind):
-        return _Sent("float", np.full(len(column), np.nan))
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        column, kind = column.dictionary_encode(), pa.dictionary(pa.int32(), pa.string())
-    if not pa.types.is_dictionary(kind):
-        raise DataError(Problem("ENDPOINT-COLUMN-TYPE", f"request.{name}", str(kind), "numbers, booleans or text"))
-    merged = column.unify_dictionaries().combine_chunks()
-    array = merged.chunk(0) if isinstance(merged, pa.ChunkedArray) else merged
-    words = np.array(array.dictionary.cast(pa.string()).to_pylist(), dtype=object)
-    codes = array.indices.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
-    return _Sent("text", words=words, codes=codes)
-
-
-def _restored(name: str, sent: _Sent, wanted: InputColumn | None) -> NDArray[np.generic]:
-    kind = sent.kind if wanted is None else wanted.kind
-    if kind == "text":
-        return _as_text(sent)
-    numbers = _as_numbers(name, sent)
-    if kind == "float":
-        return numbers if wanted is None or wanted.bits == 64 else numbers.astype(np.float32)
-    missing = np.isnan(numbers)
-    if kind == "bool":
-        return _as_bool(numbers, missing)
-    if sent.exact is not None:
-        return sent.exact.astype(np.int64 if wanted is None or wanted.bits == 64 else np.int32)
-    # pandas reads integers with gaps as float64, so training saw that; a mean used as baseline may be a fraction.
-    if missing.any() or (numbers != np.rint(numbers)).any():
-        return numbers
-    return numbers.astype(np.int64 if wanted is None or wanted.bits == 64 else np.int32)
-
-
-def _as_bool(numbers: NDArray[np.float64], missing: NDArray[np.bool_]) -> NDArray[np.generic]:
-    if not np.isin(numbers[~missing], (0.0, 1.0)).all():
-        return numbers
-    if not missing.any():
-        return np.asarray(numbers != 0.0)
-    words = np.array([False, True, np.nan], dtype=object)
-    restored: NDArray[np.object_] = words[np.where(missing, 2.0, numbers).astype(np.int64)]
-    return restored
-
-
-def _as_text(sent: _Sent) -> NDArray[np.object_]:
-    if sent.words is not None and sent.codes is not None:
-        # pandas reads a missing text as NaN; None would be another category to scikit-learn's encoders.
-        return np.append(sent.words, np.array([np.nan], dtype=object))[sent.codes]
-    numbers = cast("NDArray[np.float64]", sent.numbers)
-    if sent.exact is not None:
-        return np.array([str(value) for value in sent.exact.tolist()], dtype=object)
-    return np.array([_spelt(value, sent.kind) for value in numbers.tolist()], dtype=object)
-
-
-def _spelt(value: float, kind: Kind) -> object:
-    if np.isnan(value):
-        return np.nan
-    if kind == "bool":
-        return str(value != 0.0)
-    return str(int(value)) if kind == "int" and value.is_integer() else repr(value)
-
-
-def _as_numbers(name: str, sent: _Sent) -> NDArray[np.float64]:
-    if sent.numbers is not None:
-        return sent.numbers
-    words, codes = cast("NDArray[np.object_]", sent.words), cast("NDArray[np.int64]", sent.codes)
-    try:
-        values = [_number_of(word) for word in words]
-    except ValueError as error:
-        raise DataError(
-            Problem(
-                "ENDPOINT-COLUMN-TYPE", f"request.{name}", f"text ({error})", "numbers, as in the model's signature",
-                "the dataset and the model disagree about this column",
-            )
-        ) from error
-    return np.array([*values, np.nan])[codes]
-
-
-def _number_of(word: str) -> float:
-    lowered = word.strip().lower()
-    return float(lowered == "true") if lowered in {"true", "false"} else float(word)
-
-
-def _as_category(name: str, sent: _Sent, training: NDArray[np.object_] | None) -> pd.Categorical:
-    import pandas as pd
-
-    if training is not None and len(training) and not isinstance(training[0], str):
-        values: NDArray[np.generic] = _as_numbers(name, sent)
-        categories = pd.Index([float(value) for value in training])
-        labels = pd.Index(training.tolist())
-    else:
-        values = _as_text(sent)
-        labels = categories = pd.Index(sorted(set(values[~pd.isna(values)])) if training is None else training.tolist())
-    codes = categories.get_indexer(pd.Index(values))
-    unseen = (codes < 0) & ~pd.isna(values)
-    if unseen.any():
-        raise DataError(
-            Problem(
-                "ENDPOINT-CATEGORY", f"request.{name}", clip(str(values[unseen][0])),
-                f"one of {clip(', '.join(str(label) for label in labels))}", "the model has not seen this category",
-            )
-        )
-    return pd.Categorical.from_codes(codes, categories=labels)
 
 
 # --- reading what the model gave --------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from clarify.steps.choose_engine import open_engine
 from clarify.steps.explain import explain
 from clarify.steps.measure_bias import measure_post_training_bias, measure_pre_training_bias
 from clarify.steps.plan import AnalysisPlan, AnalysisRequest, plan_analysis
-from clarify.steps.predict import predict
+from clarify.steps.predict import close_endpoints, predict
 from clarify.steps.provision_endpoint import provision_endpoint, release_endpoint
 from clarify.steps.validate_dataset import validate_dataset
 from clarify.steps.write_report import PublishedAnalysis, RunFacts, write_report
@@ -70,6 +70,7 @@ def _walk(plan: AnalysisPlan, engine: Engine, call: Call, facts: RunFacts) -> Pu
         if lease and plan.config.methods.shap is not None:
             explanations = call(explain, plan, data, lease, engine)
     finally:
+        close_endpoints()
         if lease is not None:
             call(release_endpoint, lease)
     return call(write_report, plan, data, lease, scored, pre, post, explanations, facts)

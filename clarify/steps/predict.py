@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -197,7 +197,18 @@ def read_part(uri: str, columns: Sequence[str] | None = None) -> pa.Table:
     return pq.read_table(pa.BufferReader(storage.read_bytes(uri)), columns=names)
 
 
-@lru_cache(maxsize=2)
+_open_endpoints: dict[EndpointSpec, Endpoint] = {}
+
+
 def endpoint_of(spec: EndpointSpec) -> Endpoint:
-    """This process's own connection to the endpoint, opened once."""
-    return open_endpoint(spec)
+    """This process's own connection to the endpoint, opened once; another spec's is closed."""
+    if spec not in _open_endpoints:
+        close_endpoints()
+        _open_endpoints[spec] = open_endpoint(spec)
+    return _open_endpoints[spec]
+
+
+def close_endpoints() -> None:
+    """Give this process's connections back."""
+    while _open_endpoints:
+        _open_endpoints.popitem()[1].close()

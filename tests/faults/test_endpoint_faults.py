@@ -384,7 +384,7 @@ def test_intermittent_nan_scores_are_kept_and_quarantined_by_row(faulty):
 def test_garbage_is_a_bad_prediction_whatever_it_calls_itself(faulty, body, content_type):
     script = faulty(raw(body, Content_Type=content_type))
 
-    with pytest.raises(BadPrediction, match="ENDPOINT-(FORMAT|ROWS)"):
+    with pytest.raises(BadPrediction, match=r"ENDPOINT-(FORMAT|ROWS)"):
         ask(script)
 
 
@@ -416,6 +416,16 @@ def test_a_server_slower_than_the_time_cap_is_unavailable(faulty):
 
     with pytest.raises(EndpointUnavailable, match="ReadTimeout"):
         ask(faulty(late), timeout_seconds=0.2, unavailable_seconds=0.3)
+
+
+@pytest.mark.parametrize("content_type", ["application/jsonlines", "image/png"])
+def test_a_content_type_we_cannot_write_is_refused_before_anything_is_sent(faulty, content_type):
+    script = faulty(GOOD)
+
+    with pytest.raises(ConfigError, match=rf"received {content_type}  \[ENDPOINT-CONTENT-TYPE\]"):
+        ask(script, content_type=content_type)
+
+    assert script.requests == []
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,10 @@ from clarify.explain.estimators.base import Estimator
 from clarify.explain.explainer import explain_rows
 from clarify.explain.games import prepare_game
 
-shap = pytest.importorskip("shap")
+
+@pytest.fixture(scope="module")
+def shap():
+    return pytest.importorskip("shap")
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +21,7 @@ def training_data():
     return features, answers
 
 
-def explain_tree(tree, rows, baseline):
+def explain_tree(shap, tree, rows, baseline):
     def value(x):
         return tree.predict(x)[:, None]
 
@@ -36,27 +39,27 @@ def fitted_tree(training_data, max_depth):
     return DecisionTreeRegressor(max_depth=max_depth, random_state=0).fit(features, answers), features
 
 
-def test_a_tree_equals_interventional_tree_shap(training_data):
+def test_a_tree_equals_interventional_tree_shap(shap, training_data):
     tree, features = fitted_tree(training_data, max_depth=3)
     # shap adds differences of leaves in float32: its own values miss additivity by 2e-7 unless the leaves are dyadic.
     tree.tree_.value[:] = np.round(tree.tree_.value * 64) / 64
 
-    ours, theirs = explain_tree(tree, features[:40], features[-1:])
+    ours, theirs = explain_tree(shap, tree, features[:40], features[-1:])
 
     assert ours == pytest.approx(theirs, abs=1e-9)
 
 
-def test_a_deep_tree_equals_interventional_tree_shap_up_to_its_single_precision(training_data):
+def test_a_deep_tree_equals_interventional_tree_shap_up_to_its_single_precision(shap, training_data):
     tree, features = fitted_tree(training_data, max_depth=8)
 
-    ours, theirs = explain_tree(tree, features[:40], features[-1:])
+    ours, theirs = explain_tree(shap, tree, features[:40], features[-1:])
 
     assert (np.linalg.norm(ours - theirs, axis=1) <= 1e-6 * np.linalg.norm(theirs, axis=1)).all()
     scores = tree.predict(features[:40]) - tree.predict(features[-1:])
     assert ours.sum(axis=1) == pytest.approx(scores, abs=1e-12)
 
 
-def test_the_margin_of_boosted_trees_equals_interventional_tree_shap(training_data):
+def test_the_margin_of_boosted_trees_equals_interventional_tree_shap(shap, training_data):
     xgboost = pytest.importorskip("xgboost")
     features, answers = training_data
     booster = xgboost.train(
@@ -76,7 +79,7 @@ def test_the_margin_of_boosted_trees_equals_interventional_tree_shap(training_da
     assert (distances <= 1e-5 * np.linalg.norm(theirs, axis=1)).all()
 
 
-def test_enumeration_equals_kernel_shap_with_every_coalition(training_data):
+def test_enumeration_equals_kernel_shap_with_every_coalition(shap, training_data):
     features, _ = training_data
     rows, baseline = features[:5, :8], features[-3:, :8]
 

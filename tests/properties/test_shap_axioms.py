@@ -72,7 +72,7 @@ def shapley_values_by_definition(value, row, baseline, players, output):
 )
 def test_enumeration_equals_the_definition(n_columns, groups, n_baseline):
     value = batch_invariant_model(n_columns)
-    rows, baseline = table(1, 3, n_columns), table(2, n_baseline, n_columns)
+    rows, baseline = table(1, 3 if n_columns < 7 else 1, n_columns), table(2, n_baseline, n_columns)
     players = Players.grouped(groups, n_columns)
 
     _, local = explained(value, rows, baseline, players=players)

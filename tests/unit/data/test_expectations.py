@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -153,6 +154,15 @@ def test_a_threshold_needs_rows_on_both_sides(threshold, broken):
     found = failures(outcomes_of(config, loans()))
 
     assert found == ({(broken, "age"): ("recorded", 100)} if broken else {})
+
+
+def test_nobody_lies_above_a_threshold_that_is_the_largest_value():
+    config = config_of(facet=[{"name_or_index": "age", "value_or_threshold": [69]}])
+    facts = tuple(replace(fact, values=None) if fact.summary.name == "age" else fact for fact in facts_of(loans()))
+
+    found = failures(outcomes_of(config, loans(), facts=facts))
+
+    assert found == {("facet_values_seen", "age"): ("recorded", 100)}
 
 
 def test_a_facet_of_one_value_is_recorded_as_a_single_group():

@@ -47,6 +47,17 @@ def test_what_was_written_is_read_and_replaced_whole(tmp_path):
     assert os.listdir(tmp_path / "new" / "folder") == ["value.json"]
 
 
+def test_a_reader_of_the_old_file_is_not_disturbed_by_the_new_one(tmp_path):
+    uri = str(tmp_path / "value.json")
+    storage.write_bytes(uri, b"old")
+
+    with storage.open_input(uri) as reader:
+        storage.write_bytes(uri, b"new")
+        content = reader.read()
+
+    assert content == b"old"
+
+
 @pytest.mark.parametrize("root", ["local", "memory://failed-write"])
 def test_a_failed_write_leaves_the_old_content_and_no_debris(tmp_path, root):
     uri = storage.join(str(tmp_path) if root == "local" else root, "value.json")

@@ -48,7 +48,8 @@ def test_csv_has_a_header_line_when_asked():
 
 
 def test_csv_tells_an_empty_text_from_a_missing_one():
-    features = Features((FeatureColumn("job", "text", ("",)), FeatureColumn("n", "int")), np.array([[0, 1], [NAN, 1.0]]))
+    columns = (FeatureColumn("job", "text", ("",)), FeatureColumn("n", "int"))
+    features = Features(columns, np.array([[0, 1], [NAN, 1.0]]))
 
     assert codec.encode_csv(features, header=False) == b'"",1\n,1\n'
 

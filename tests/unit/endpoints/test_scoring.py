@@ -52,20 +52,22 @@ def test_a_regressor_scores(tmp_path):
     assert load_scorer(saved(LinearRegression().fit(FRAME, FRAME["a"]), tmp_path / "r")).output_kind == "score"
 
 
-def test_a_pyfunc_that_answers_integers_by_its_signature_names_classes(tmp_path):
+@pytest.mark.parametrize(
+    ("example", "kind"),
+    [
+        (np.array([0, 1]), "label"), (pd.DataFrame({"y": [0, 1]}), "label"), (np.array(["no", "yes"]), "label"),
+        (np.array([0.5, 1.0]), "score"), (pd.DataFrame({"y": [0.5, 1.0]}), "score"),
+    ],
+)
+def test_a_pyfuncs_signature_tells_classes_from_scores(tmp_path, example, kind):
     class Sign(mlflow.pyfunc.PythonModel):
         def predict(self, context, model_input, params=None):
             return (model_input["a"] > 0).astype(int)
 
-    signature = infer_signature(FRAME, np.array([0, 1]))
+    signature = infer_signature(FRAME, example)
     mlflow.pyfunc.save_model(str(tmp_path / "m"), python_model=Sign(), signature=signature, pip_requirements=[])
 
-    assert load_scorer(str(tmp_path / "m")).score_features(NUMBERS).scores is not None or True
-    mlflow.pyfunc.save_model(
-        str(tmp_path / "named"), python_model=Sign(), signature=infer_signature(FRAME, pd.DataFrame({"y": [0, 1]})),
-        pip_requirements=[],
-    )
-    assert load_scorer(str(tmp_path / "named")).output_kind == "label"
+    assert load_scorer(str(tmp_path / "m")).output_kind == kind
 
 
 def test_a_pyfunc_with_predict_proba_is_asked_for_probabilities(tmp_path):

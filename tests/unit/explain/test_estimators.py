@@ -151,6 +151,14 @@ def test_kriging_hands_additive_rows_to_least_squares():
     assert estimates.values[0, 0].tolist() == pytest.approx(list(range(1, 11)), abs=1e-12)
 
 
+def test_an_additive_game_that_is_not_enumerated_keeps_a_small_error():
+    design = design_coalitions(10, 100, 0)
+
+    _, errors = first_row(KernelEstimator.of(design).estimate(half_differences(design, additive)))
+
+    assert errors.tolist() == pytest.approx([1e-5 * 10] * 10, rel=1e-6)     # 1e-5 of the largest attribution, 10
+
+
 def odd_part_from_degree_three(r, z, other):
     """Half of prod(1 + r z z') - prod(1 - r z z') without its linear part."""
     plus, minus = np.prod(1 + r * z * other), np.prod(1 - r * z * other)

@@ -65,6 +65,12 @@ def test_a_row_that_says_nothing_is_not_close_to_all_others():
     assert medoid(values, np.array([False, False])) == 2
 
 
+def test_where_most_cells_are_missing_a_missing_one_is_central():
+    values = np.array([[1.0], [NAN], [NAN], [NAN]])
+
+    assert medoid(values, np.array([False])) == 1
+
+
 def test_infinite_and_huge_numbers_have_a_place():
     values = np.array([[-np.inf], [-1.7e308], [0.0], [1.7e308], [np.inf]])
 
