@@ -19,6 +19,7 @@ import pytest
 from clarify.engines.java import JavaHome, find_java
 from deployments.processes import Process, free_port, programs, start, stop, wait_until
 from deployments.services import QUIET, answers, start_mlflow_server, start_prefect_server
+from tests.subjects import Subject, make_subject
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -114,6 +115,12 @@ def mlflow_server() -> Iterator[str]:
     with _stopped_at_the_end(server):
         _wait(server, is_ready)
         yield server.address
+
+
+@pytest.fixture(scope="session")
+def subject(tmp_path_factory: pytest.TempPathFactory) -> Subject:
+    """A small subject of analysis: rows of every kind, a pipeline saved by MLflow, a config."""
+    return make_subject(tmp_path_factory.mktemp("subject"))
 
 
 @pytest.fixture(scope="session")

@@ -126,9 +126,9 @@ def _hash_piece(values: pa.Array) -> Hashes:
     place = np.arange(len(text), dtype=np.int64) - np.repeat(starts, lengths)
     weights = _scramble(np.arange(1, int(lengths.max(initial=0)) + 1, dtype=np.uint64))
     running = np.zeros(len(text) + 1, dtype=np.uint64)
+    # Plus one: a NUL must weigh something.
     np.cumsum((text.astype(np.uint64) + np.uint64(1)) * weights[place], out=running[1:])
-    sums = running[starts + lengths] - running[starts]
-    return _scramble(sums ^ _scramble(lengths.astype(np.uint64)))
+    return _scramble(running[starts + lengths] - running[starts])
 
 
 def _offsets(values: pa.Array) -> NDArray[np.int32]:

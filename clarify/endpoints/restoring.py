@@ -82,7 +82,7 @@ def _as_bool(numbers: NDArray[np.float64], missing: NDArray[np.bool_]) -> NDArra
 def _as_text(sent: Sent) -> NDArray[np.object_]:
     if sent.words is not None and sent.codes is not None:
         # pandas reads a missing text as NaN; None would be another category to scikit-learn's encoders.
-        return np.append(sent.words, np.array([None], dtype=object))[sent.codes]
+        return np.append(sent.words, np.array([np.nan], dtype=object))[sent.codes]
     numbers = cast("NDArray[np.float64]", sent.numbers)
     if sent.exact is not None:
         return np.array([str(value) for value in sent.exact.tolist()], dtype=object)

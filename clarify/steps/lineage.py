@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from clarify.config.parse import parse_analysis_config
 from clarify.data import storage
 from clarify.report.names import without_secrets
 from clarify.results import AnalysisResult, BiasSection, MetricValue
-from clarify.steps.plan import AnalysisRequest
+from clarify.steps.plan import AnalysisRequest, read_config
 from clarify.steps.write_report import PublishedAnalysis
 
 LONGEST_SLUG = 60
@@ -80,7 +79,7 @@ def subject_of(request: AnalysisRequest) -> str:
     ConfigError
         When the config cannot be read.
     """
-    config = parse_analysis_config(storage.read_bytes(request.config)).config
+    config = read_config(request).config
     named = config.predictor.model_name if config.predictor is not None else None
     subject = request.settings.model or request.settings.endpoint or named or request.dataset_uri or "analysis"
     registered = re.match(r"^models:/([^/@]+)", subject)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from clarify.config.analysis import AnalysisConfig
-from clarify.config.parse import ensure_runnable, parse_analysis_config
+from clarify.config.parse import ParsedConfig, ensure_runnable, parse_analysis_config
 from clarify.config.settings import RunSettings
 from clarify.data import storage
 from clarify.data.source import Source, open_source
 from clarify.endpoints.deployment import pin_model
 from clarify.endpoints.pinning import PinnedModel
-from clarify.errors import ConfigError, Problem
+from clarify.errors import ConfigError, Problem, StorageError
 from clarify.results import Notice
 
 
@@ -60,7 +60,7 @@ def plan_analysis(request: AnalysisRequest) -> AnalysisPlan:
         When the dataset cannot be listed or its header does not fit.
     """
     settings = request.settings
-    parsed = parse_analysis_config(storage.read_bytes(request.config), seed=request.seed)
+    parsed = read_config(request)
     config = parsed.config
     ensure_runnable(config, endpoint=settings.endpoint, model=settings.model)
     source = open_source(
@@ -79,6 +79,27 @@ def plan_analysis(request: AnalysisRequest) -> AnalysisPlan:
         model=_pinned(config, settings),
         notices=(*parsed.notices, *source.notices),
     )
+
+
+def read_config(request: AnalysisRequest) -> ParsedConfig:
+    """The config document, parsed.
+
+    Raises
+    ------
+    ConfigError
+        With every problem of the document, or CFG-NOT-FOUND when there is none.
+    """
+    try:
+        document = storage.read_bytes(request.config)
+    except StorageError as error:
+        problems = [
+            replace(problem, code="CFG-NOT-FOUND", field="CONFIG", hint="name the analysis_config.json to read")
+            for problem in error.problems
+            if problem.code == "STORAGE-NOT-FOUND"
+        ]
+        ConfigError.collect(problems)
+        raise
+    return parse_analysis_config(document, seed=request.seed)
 
 
 def dataset_uri_of(config: AnalysisConfig, request: AnalysisRequest) -> str:

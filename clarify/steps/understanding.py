@@ -8,14 +8,13 @@ from dataclasses import asdict, dataclass, replace
 
 from clarify.config.analysis import AnalysisConfig
 from clarify.config.columns import feature_columns
-from clarify.config.parse import ensure_runnable, parse_analysis_config
-from clarify.data import storage
+from clarify.config.parse import ensure_runnable
 from clarify.data.coding import Coding, ColumnFacts
 from clarify.data.profile import SourceProfile, merge_profiles, profile_head
 from clarify.data.source import open_source
 from clarify.errors import clip
 from clarify.results import ColumnSummary, Notice
-from clarify.steps.plan import AnalysisRequest, dataset_uri_of
+from clarify.steps.plan import AnalysisRequest, dataset_uri_of, read_config
 from clarify.steps.validate_dataset import assign_roles, check_columns
 
 HEAD_ROWS = 100_000
@@ -65,7 +64,7 @@ def understand(request: AnalysisRequest) -> Understanding:
         With every problem found. Nothing is written and no model is started.
     """
     settings = request.settings
-    parsed = parse_analysis_config(storage.read_bytes(request.config), seed=request.seed)
+    parsed = read_config(request)
     config = parsed.config
     ensure_runnable(config, endpoint=settings.endpoint, model=settings.model)
     source = open_source(

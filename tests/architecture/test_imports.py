@@ -52,6 +52,7 @@ DOORS = {
         "clarify/endpoints/deployment.py",
         "clarify/endpoints/server.py",
         "clarify/endpoints/in_process.py",
+        "clarify/endpoints/scoring.py",  # what server and in_process share
         "tasks/tracking.py",
         "clarify/demo.py",
     ),
@@ -59,14 +60,13 @@ DOORS = {
     "fsspec": ("clarify/data/storage.py",),
     "s3fs": (),
     "boto3": (),
-    "pyarrow": ("clarify/data/*", "clarify/engines/*", "clarify/endpoints/*", "clarify/demo.py"),
+    "pyarrow": ("clarify/data/*", "clarify/engines/*", "clarify/endpoints/*", "clarify/steps/*", "clarify/demo.py"),
     "pandas": (
         "clarify/data/expectations.py",
-        "clarify/endpoints/server.py",
-        "clarify/endpoints/in_process.py",
+        "clarify/endpoints/*",  # models want frames
         "clarify/demo.py",
     ),
-    "sklearn": ("clarify/explain/baseline.py", "clarify/demo.py"),
+    "sklearn": ("clarify/endpoints/scoring.py", "clarify/explain/baseline.py", "clarify/demo.py"),
     "kmodes": ("clarify/explain/baseline.py",),
     "shap": ("clarify/explain/tree.py",),
     "xgboost": ("clarify/explain/tree.py", "clarify/demo.py"),
@@ -75,7 +75,7 @@ DOORS = {
     "matplotlib": ("clarify/report/charts.py",),
     "jinja2": ("clarify/report/html.py",),
     "typer": ("flows/cli.py",),
-    "rich": ("flows/cli.py",),
+    "rich": ("flows/cli.py", "flows/progress.py"),
 }
 
 CLOSED = {("tasks/tracking.py", "prefect")}

@@ -1,7 +1,6 @@
 """The main job on real parts: documents, numbers, engines, resuming. Nothing is replaced."""
 
 import csv
-import hashlib
 import json
 from dataclasses import replace
 from itertools import combinations
@@ -13,14 +12,7 @@ import pandas as pd
 import pytest
 
 from clarify.steps.line import run_analysis
-
-
-def digests(output) -> dict[str, str]:
-    """What a rerun must reproduce, as the manifest has it and as the files are."""
-    manifest = json.loads((Path(output) / "manifest.json").read_text())
-    for path, record in manifest["files"].items():
-        assert hashlib.sha256((Path(output) / path).read_bytes()).hexdigest() == record["sha256"], path
-    return {path: record["sha256"] for path, record in manifest["files"].items() if record["reproducible"]}
+from tests.subjects import digests
 
 
 @pytest.fixture(scope="session")

@@ -39,6 +39,15 @@ def test_a_quoted_field_holds_commas_quotes_and_line_breaks(open_csv):
     assert rows_of(source)["b"] == ['x, "y"\nz', "w"]
 
 
+def test_line_breaks_inside_quotes_survive_the_end_of_a_block(open_csv):
+    field = "\n" * 97
+    n = formats.BLOCK_BYTES // 100 * 2           # rows of 102 bytes, nearly all of them line breaks
+
+    rows = rows_of(open_csv(b"a\n" + f'"x{field}"\n'.encode() * n, csv_header="present"))
+
+    assert rows["a"] == ["x" + field] * n
+
+
 def test_a_quoted_header_with_a_line_break_is_one_header(open_csv):
     source = open_csv(b'"age\nin years",sex\n1,m\n')
 

@@ -12,7 +12,8 @@ from clarify.errors import DataError
 @pytest.fixture(scope="module")
 def engine():
     # `jobs` is this folder's, so the workers' path must have it; functions of `clarify` need no such help.
-    with SparkEngine(master="local[2,4]", conf=[("spark.executorEnv.PYTHONPATH", str(Path(__file__).parent))]) as engine:
+    path = ("spark.executorEnv.PYTHONPATH", str(Path(__file__).parent))
+    with SparkEngine(master="local[2,4]", conf=[path]) as engine:
         yield engine
 
 

@@ -1,12 +1,12 @@
 """A small subject of analysis: real rows of every kind, a real pipeline saved by MLflow, and its config."""
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from clarify.config.settings import RunSettings
 from clarify.steps.plan import AnalysisRequest
@@ -51,8 +51,8 @@ class Subject:
         return AnalysisRequest(str(path), str(output), RunSettings(**settings), dataset or self.data, seed)
 
 
-@pytest.fixture(scope="session")
-def subject(tmp_path_factory) -> Subject:
+def make_subject(folder: Path) -> Subject:
+    """Write the data, train and save the model."""
     import mlflow.sklearn
     from mlflow.models import infer_signature
     from sklearn.compose import make_column_transformer
@@ -60,7 +60,6 @@ def subject(tmp_path_factory) -> Subject:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-    folder = tmp_path_factory.mktemp("subject")
     frame = make_rows(ROWS)
     frame.to_csv(folder / "data.csv", index=False)
     features = frame.drop(columns="approved")
@@ -89,3 +88,11 @@ def make_rows(n: int) -> pd.DataFrame:
     score = frame["x0"] + 0.5 * frame["x1"] * (frame["sex"] == "m") + (frame["age"] - 50) / 30 + draw.normal(size=n)
     frame["approved"] = np.where(score > 0, "yes", "no")
     return frame
+
+
+def digests(output: str | Path) -> dict[str, str]:
+    """What a rerun must reproduce, as the manifest has it and as the files are."""
+    manifest = json.loads((Path(output) / "manifest.json").read_text())
+    for path, record in manifest["files"].items():
+        assert hashlib.sha256((Path(output) / path).read_bytes()).hexdigest() == record["sha256"], path
+    return {path: record["sha256"] for path, record in manifest["files"].items() if record["reproducible"]}
