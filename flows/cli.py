@@ -196,6 +196,8 @@ def _exit_codes(as_json: bool) -> Iterator[None]:
         _leave(EXIT_INTERRUPTED, "interrupted; a rerun continues with the finished parts")
     except BrokenPipeError:
         os._exit(0)
+    except SystemExit as left:          # a library left the process: whatever its code, this run did not finish
+        _leave(EXIT_RUNTIME, f"a library ended the process (code {left.code})", cause=left)
     except typer.Exit:
         raise
     except Exception as error:

@@ -10,7 +10,6 @@ from clarify.config.parse import ParsedConfig, ensure_runnable, parse_analysis_c
 from clarify.config.settings import RunSettings
 from clarify.data import storage
 from clarify.data.source import Source, open_source
-from clarify.endpoints.deployment import pin_model
 from clarify.endpoints.pinning import PinnedModel
 from clarify.errors import ConfigError, Problem, StorageError
 from clarify.results import Notice
@@ -121,6 +120,8 @@ def dataset_uri_of(config: AnalysisConfig, request: AnalysisRequest) -> str:
 def _pinned(config: AnalysisConfig, settings: RunSettings) -> PinnedModel | None:
     if not config.needs_model or settings.endpoint is not None:
         return None
+    from clarify.endpoints.deployment import pin_model  # brings MLflow along: seconds that only a model needs
+
     uri = settings.model or (config.predictor.model_name if config.predictor is not None else None)
     return pin_model(uri, tracking_uri=settings.tracking_uri) if uri is not None else None
 

@@ -16,11 +16,6 @@ from tests.subjects import digests
 
 
 @pytest.fixture(scope="session")
-def published(subject, tmp_path_factory):
-    return run_analysis(subject.request(tmp_path_factory.mktemp("local") / "out", workers=2))
-
-
-@pytest.fixture(scope="session")
 def local_values(published):
     return pd.read_csv(Path(published.output_uri) / "explanations_shap/out.csv")
 
@@ -156,6 +151,19 @@ def test_parquet_gives_the_same_numbers_as_csv(published, subject, tmp_path):
     expected = digests(published.output_uri)
     assert digests(run.output_uri)["analysis.json"] == expected["analysis.json"]
     assert digests(run.output_uri)["explanations_shap/out.csv"] == expected["explanations_shap/out.csv"]
+
+
+def test_many_files_under_a_prefix_are_one_dataset(published, subject, tmp_path):
+    (tmp_path / "parts").mkdir()
+    for index, start in enumerate(range(0, len(subject.frame), 80)):
+        part = subject.frame.iloc[start : start + 80]
+        part.to_csv(tmp_path / "parts" / f"part-{index}.csv", index=False)
+
+    run = run_analysis(subject.request(tmp_path / "out", dataset=str(tmp_path / "parts"), workers=2))
+
+    here, there = digests(published.output_uri), digests(run.output_uri)
+    same = ("analysis.json", "explanations_shap/out.csv", "explanations_shap/baseline.csv")
+    assert {path: there[path] for path in same} == {path: here[path] for path in same}
 
 
 def test_predictions_in_the_data_need_no_model(subject, tmp_path):

@@ -2,6 +2,8 @@
 
 import json
 import pickle
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -376,3 +378,11 @@ def test_every_blocking_expectation_has_a_problem():
     blocking = {e.name for e in suites if e.severity == "blocking" or e.tolerated_share is not None}
 
     assert blocking == set(BLOCKING)
+
+
+def test_importing_great_expectations_does_not_end_a_process_without_a_main_file():
+    script = "from clarify.data.expectations import _batches; _batches(); print('still here')"
+
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+
+    assert answer.stdout.strip() == "still here"

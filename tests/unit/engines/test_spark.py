@@ -10,11 +10,17 @@ from clarify.errors import DataError
 
 
 @pytest.fixture(scope="module")
-def engine():
-    # `jobs` is this folder's, so the workers' path must have it; functions of `clarify` need no such help.
-    path = ("spark.executorEnv.PYTHONPATH", str(Path(__file__).parent))
-    with SparkEngine(master="local[2,4]", conf=[path]) as engine:
+def engine(spark_session):
+    with SparkEngine() as engine:
+        # `jobs` is this folder's: the workers must be sent it. Functions of `clarify` need no such help.
+        engine.session.sparkContext.addPyFile(str(Path(__file__).parent / "jobs.py"))
         yield engine
+
+
+def test_a_session_that_runs_is_joined_and_left_open(engine, spark_session):
+    assert engine.session is spark_session
+    engine.close()
+    assert spark_session.range(3).count() == 3
 
 
 def test_results_keep_the_order_of_the_fragments(engine):
