@@ -72,8 +72,13 @@ class Engine(Protocol):
     @property
     def name(self) -> str: ...
 
-    def map(self, function: Callable[[F], R], fragments: Sequence[F], *, stage: str) -> list[R]:
-        """Results in the order of the fragments; a fragment whose worker died is run again."""
+    def map(
+        self, function: Callable[[F], R], fragments: Sequence[F], *, stage: str, light: bool = False
+    ) -> list[R]:
+        """Results in the order of the fragments; a fragment whose worker died is run again.
+
+        ``light`` says that the work is hardly more than reading, so that few rows are not worth a pool's start.
+        """
         ...
 
     def close(self) -> None: ...

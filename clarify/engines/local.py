@@ -16,6 +16,7 @@ from clarify.engines.base import F, Meter, R, ReportProgress, be_silent
 from clarify.errors import ClarifyError, Problem
 
 IN_FLIGHT_PER_WORKER = 2
+LIGHT_ROWS = 5_000_000            # counted in this process in about the time that workers take to start
 WORKER_DEATHS_ALLOWED = 3
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -34,9 +35,13 @@ class LocalEngine:
         self._report = report
         self._pool: ProcessPoolExecutor | None = None
 
-    def map(self, function: Callable[[F], R], fragments: Sequence[F], *, stage: str) -> list[R]:
+    def map(
+        self, function: Callable[[F], R], fragments: Sequence[F], *, stage: str, light: bool = False
+    ) -> list[R]:
         meter = Meter(stage, sum(fragment.rows for fragment in fragments), self._report)
-        if len(fragments) <= 1 or self.workers == 1:
+        # A pool's start costs seconds of imports; a pool that runs already costs nothing.
+        not_worth_a_pool = light and self._pool is None and meter.rows_total <= LIGHT_ROWS
+        if len(fragments) <= 1 or self.workers == 1 or not_worth_a_pool:
             return list(_run_here(function, fragments, meter))
         return self._run_in_pool(function, fragments, meter)
 

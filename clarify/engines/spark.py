@@ -53,7 +53,9 @@ class SparkEngine:
     def session(self) -> SparkSession:
         return self._session
 
-    def map(self, function: Callable[[F], R], fragments: Sequence[F], *, stage: str) -> list[R]:
+    def map(
+        self, function: Callable[[F], R], fragments: Sequence[F], *, stage: str, light: bool = False
+    ) -> list[R]:
         meter = Meter(stage, sum(fragment.rows for fragment in fragments), self._report)
         if not fragments:
             return []

@@ -60,7 +60,7 @@ def find_baseline(plan: AnalysisPlan, data: PreparedData, shap: Shap, sample: Fe
 def sample_features(dataset: Dataset, columns: Sequence[FeatureColumn], engine: Engine) -> Features:
     """The 2,000 rows with the smallest keys, in the order of their keys: the same rows in whatever order they lie."""
     picked = engine.map(
-        partial(sample_fragment, columns=tuple(columns)), cut(dataset, ROWS_PER_SAMPLING), stage="sampling"
+        partial(sample_fragment, columns=tuple(columns)), cut(dataset, ROWS_PER_SAMPLING), stage="sampling", light=True
     )
     if not picked:
         raise DataError(_no_rows())

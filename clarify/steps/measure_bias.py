@@ -95,7 +95,8 @@ def tabulate(
     engine: Engine, fragments: Sequence[Fragment], tally: TallyPlan, *, scored: ScoredDataset | None
 ) -> tuple[ContingencyTable, ...]:
     """One contingency table a facet, counted wherever the fragments lie and added here."""
-    counted = engine.map(partial(tally_fragment, tally=tally, scored=scored), fragments, stage="counting")
+    count = partial(tally_fragment, tally=tally, scored=scored)
+    counted = engine.map(count, fragments, stage="counting", light=True)
     has_predictions = scored is not None or tally.predicted is not None
     return tuple(
         _table(
