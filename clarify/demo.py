@@ -63,7 +63,7 @@ def load_german_credit() -> pd.DataFrame:
     from sklearn.datasets import fetch_openml
 
     try:
-        frame: pd.DataFrame = fetch_openml("credit-g", version=1, as_frame=True, parser="liac-arff").frame
+        frame: pd.DataFrame = fetch_openml("credit-g", version=1, as_frame=True, parser="liac-arff", cache=False).frame
     except (OSError, ValueError) as error:
         raise ConfigError(
             Problem(
@@ -154,7 +154,9 @@ def train_and_register(
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OrdinalEncoder
 
+    # Whole numbers as floats: MLflow's schema could not express a missing integer later.
     features = frame.drop(columns=[subject.label])
+    features = features.astype(dict.fromkeys(features.select_dtypes("integer").columns, float))
     train, _, labels, _ = train_test_split(features, frame[subject.label], train_size=0.6, random_state=SEED)
     words = [name for name in features if features[name].dtype == object]
     encode = make_column_transformer(

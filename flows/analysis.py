@@ -47,6 +47,10 @@ class AnalysisParameters(BaseModel):
 
     workers: int | None = Field(default=None, ge=1, description="Processes of the local engine; empty: one per core")
 
+    server_processes: int | None = Field(
+        default=None, ge=1, description="Processes of the scoring server; empty: the cores, or the config's count"
+    )
+
     @classmethod
     def of(cls, request: AnalysisRequest) -> Self:
         """The parameters that ask for the same."""
@@ -65,6 +69,7 @@ class AnalysisParameters(BaseModel):
             csv_header=settings.csv_header,
             in_process_model=settings.in_process_model,
             workers=settings.workers,
+            server_processes=settings.server_processes,
         )
 
     def request(self) -> AnalysisRequest:
@@ -79,6 +84,7 @@ class AnalysisParameters(BaseModel):
             endpoint=self.endpoint,
             model=self.model,
             workers=self.workers,
+            server_processes=self.server_processes,
         )
         return AnalysisRequest(self.config, self.output, settings, self.dataset, self.seed)
 

@@ -26,7 +26,14 @@ app = typer.Typer(
     epilog="Exit codes: 0 pass or no policy, 1 violation, 2 documents or data wrong, 3 inconclusive, 4 could not run.",
 )
 
-EXIT_USAGE, EXIT_RUNTIME, EXIT_INTERRUPTED = 2, 4, 130
+EXIT_RUNTIME, EXIT_INTERRUPTED = 4, 130
+
+# What libraries print of themselves hides what was found.
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+}
 
 Config = Annotated[str, typer.Argument(metavar="CONFIG", help="URI of analysis_config.json")]
 DatasetOption = Annotated[
@@ -61,6 +68,9 @@ def analyze(
         bool, typer.Option("--in-process-model", help="No process around the model; recorded as isolation: none")
     ] = False,
     workers: Annotated[int | None, typer.Option("--workers", help="Processes of the local engine")] = None,
+    server_processes: Annotated[
+        int | None, typer.Option("--server-processes", help="Of the scoring server; default: the cores, or more")
+    ] = None,
     direct: Annotated[bool, typer.Option("--direct", help="Without Prefect; MLflow only with --tracking-uri")] = False,
     json_: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress")] = False,
@@ -80,6 +90,7 @@ def analyze(
             endpoint=endpoint,
             model=model,
             workers=workers,
+            server_processes=server_processes,
         )
         request = AnalysisRequest(config, output, settings, dataset, seed)
         with _progress(quiet=quiet) as report:
@@ -249,7 +260,8 @@ def _quiet_prefect() -> None:
 
 def main(run: Callable[[], Any] = app) -> None:
     """The console script."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
     run()
 
 

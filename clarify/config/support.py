@@ -43,7 +43,6 @@ NOT_BUILT = (
 # AWS's knobs of hired hardware: understood, and nothing happens.
 NO_EFFECT = (
     ("predictor.instance_type", "the model is served on this machine"),
-    ("predictor.initial_instance_count", "see --server-processes"),
     ("predictor.accelerator_type", "the model is served on this machine"),
     ("predictor.endpoint_name_prefix", "endpoints are leased under names of their own"),
 )

@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from clarify.config.analysis import Shap
-from clarify.data.coding import read_features
+from clarify.data.coding import canonical, read_features
 from clarify.data.dataset import Dataset, Fragment, cut, read_fragment
 from clarify.data.source import open_source, read_source_file
 from clarify.engines.base import Engine
@@ -106,15 +106,18 @@ def _inline_column(cells: Sequence[Any], column: FeatureColumn, position: int) -
             hint="give numbers as JSON numbers, a missing one as null",
         )
         for row, cell in enumerate(cells)
-        if cell is not None and _number(cell) is None
+        if cell is not None and _number(cell, column) is None
     ]
     ConfigError.collect(problems)
     if column.vocabulary is not None:
         return pa.array([None if cell is None else int(cell) for cell in cells], pa.int64())
-    return pa.array([None if cell is None else _number(cell) for cell in cells], pa.float64())
+    return pa.array([None if cell is None else _number(cell, column) for cell in cells], pa.float64())
 
 
-def _number(cell: Any) -> float | None:
+def _number(cell: Any, column: FeatureColumn) -> float | None:
+    """A cell as a number; in a column of truth values also true and false as text."""
+    if column.kind == "bool":
+        cell = canonical(cell, "bool")
     try:
         return float(cell)
     except (TypeError, ValueError):

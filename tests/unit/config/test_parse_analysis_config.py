@@ -258,7 +258,7 @@ def test_a_document_in_aws_spelling_gives_no_notice():
 
 
 def test_keys_of_hired_hardware_are_noticed_as_without_effect():
-    predictor = {"model_name": "m", "instance_type": "ml.m5.large", "initial_instance_count": 2,
+    predictor = {"model_name": "m", "instance_type": "ml.m5.large",
                  "accelerator_type": "ml.eia1.medium", "endpoint_name_prefix": "mine"}  # fmt: skip
 
     notices = parsed(bias_document(predictor=predictor)).notices
