@@ -71,7 +71,7 @@ def find_java(environ: Mapping[str, str] = os.environ) -> JavaHome | None:
         runtime = _probe(candidate.java)
         if runtime is None or runtime.version < OLDEST_USABLE:
             continue
-        home = runtime.home if runtime.has_vector_module else write_launcher(runtime.home, _launcher_root())
+        home = runtime.home if runtime.has_vector_module else write_launcher(runtime.home, _launcher_root(runtime.home))
         return JavaHome(path=home, version=runtime.version, source=candidate.source)
     return None
 
@@ -130,7 +130,8 @@ def _read_settings(settings: str, *, has_vector_module: bool) -> _Runtime | None
 
 
 @cache
-def _launcher_root() -> Path:
+def _launcher_root(java_home: Path) -> Path:
+    """One directory per runtime, so that a later search does not redirect a launcher in use."""
     root = tempfile.mkdtemp(prefix="clarify-java-")  # private to this user: nobody else may plant a program there
     atexit.register(shutil.rmtree, root, ignore_errors=True)
     return Path(root)

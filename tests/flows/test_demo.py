@@ -50,7 +50,8 @@ class OpenML(BaseHTTPRequestHandler):
             "/api/v1/json/data/qualities/": {"data_qualities": {"quality": []}},
             "/api/v1/json/data/31": {
                 "data_set_description": {
-                    "id": "31", "name": "credit-g", "version": "1", "format": "ARFF", "file_id": "31",
+                    "id": "31", "name": "credit-g", "description": "1,000 applications", "version": "1",
+                    "format": "ARFF", "file_id": "31",
                     "status": "active", "md5_checksum": hashlib.md5(ARFF).hexdigest(),
                     "url": f"http://127.0.0.1:{self.server.server_port}/data/v1/download/31/credit-g.arff",
                     "default_target_attribute": "class",
