@@ -1,4 +1,4 @@
-"""Raw values -> codes: which rows are facet d, which labels are positive, what a model is asked.
+"""Raw values -> codes: which rows are facet d, which labels are positive.
 
 The one place where thresholds are applied and listed values are matched. Types follow AWS's inference
 wherever AWS gives a result; where AWS's reading selects nobody although the listed value is in the column,
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from clarify.data.profile import ColumnProfile
 from clarify.errors import DataError, Problem
-from clarify.features import FeatureColumn, Features, Kind
+from clarify.features import Kind
 from clarify.results import ColumnSummary, Notice
 
 Scalar = str | int | float | bool
@@ -27,7 +27,6 @@ Reading = Literal["categorical", "continuous"]
 SELECTED, NOT_SELECTED, UNKNOWN = 1, 0, 2
 CONTINUOUS_FROM_UNIQUENESS = 0.05       # AWS: distinct / non-null at or above this reads integers as continuous
 MOST_GROUPS = 1_000
-LARGEST_EXACT_INTEGER = 2**53
 
 
 @dataclass(frozen=True)
@@ -69,19 +68,19 @@ class Coding:
         """Whether one value of the column is in the group."""
         if self.reading == "continuous":
             return self.threshold is not None and float(value) > self.threshold
-        kind = _kind(facts)
+        kind = kind_of_column(facts)
         return canonical(value, kind) in {canonical(listed, kind) for listed in self.values}
 
 
 def _above(column: pa.ChunkedArray, threshold: float) -> NDArray[np.int8]:
-    numbers = _as_numbers(column)
+    numbers = as_numbers(column)
     codes = np.where(numbers > threshold, SELECTED, NOT_SELECTED).astype(np.int8)
     codes[np.isnan(numbers)] = UNKNOWN
     return codes
 
 
 def _among(column: pa.ChunkedArray, listed: tuple[Scalar, ...]) -> NDArray[np.int8]:
-    encoded = _one_array(column).dictionary_encode()
+    encoded = one_array(column).dictionary_encode()
     kind = kind_of(encoded.dictionary.type)
     wanted = {canonical(value, kind) for value in listed}
     table = np.array(
@@ -274,7 +273,7 @@ def _selects_any(coding: Coding, facts: ColumnFacts) -> bool:
     return any(coding.selects(value, facts) for value in facts.values or ())
 
 
-def _kind(facts: ColumnFacts) -> Kind:
+def kind_of_column(facts: ColumnFacts) -> Kind:
     return {"int": "int", "float": "float", "bool": "bool"}.get(facts.summary.kind, "text")  # type: ignore[return-value]
 
 
@@ -283,7 +282,7 @@ def _is_small_code(facts: ColumnFacts, listed: Scalar) -> bool:
     values = facts.values
     if values is None or len(values) > 10:
         return False
-    return any(canonical(value, _kind(facts)) == canonical(listed, _kind(facts)) for value in values)
+    return any(canonical(value, kind_of_column(facts)) == canonical(listed, kind_of_column(facts)) for value in values)
 
 
 def _threshold(facts: ColumnFacts, listed: Scalar, where: str) -> float:
@@ -370,55 +369,14 @@ def _read_as_range(facts: ColumnFacts, where: str, coding: Coding, listed: Scala
     )
 
 
-# --- features --------------------------------------------------------------------------------------------------
-
-
-def model_columns(facts: Sequence[ColumnFacts]) -> tuple[FeatureColumn, ...]:
-    """Name and kind of the columns a model sees; words, and integers float64 would round, get a vocabulary."""
-    return tuple(
-        FeatureColumn(fact.summary.name, _kind(fact), () if _needs_vocabulary(fact.summary) else None) for fact in facts
-    )
-
-
-def _needs_vocabulary(summary: ColumnSummary) -> bool:
-    extremes = (summary.minimum or 0.0, summary.maximum or 0.0)
-    too_large = summary.kind == "int" and max(map(abs, extremes)) >= LARGEST_EXACT_INTEGER
-    return summary.kind == "text" or too_large
-
-
-def read_features(table: pa.Table, columns: Sequence[FeatureColumn]) -> Features:
-    """Rows of a table as a model's inputs; vocabularies start with the given words and grow by this table's.
-
-    Codes depend on the table at hand: compare or hash words, never codes, across tables.
-    """
-    read = [_read_column(table[column.name], column) for column in columns]
-    values = np.empty((table.num_rows, len(read)), dtype=np.float64)
-    for index, (_, numbers) in enumerate(read):
-        values[:, index] = numbers
-    return Features(tuple(column for column, _ in read), values)
-
-
-def _read_column(column: pa.ChunkedArray, known: FeatureColumn) -> tuple[FeatureColumn, NDArray[np.float64]]:
-    if known.vocabulary is None:
-        return known, _as_numbers(column)
-    encoded = _one_array(column).dictionary_encode()
-    words = encoded.dictionary.to_pylist()
-    position: dict[str | int, int] = {word: code for code, word in enumerate(known.vocabulary)}
-    for word in words:
-        position.setdefault(word, len(position))
-    codes = np.array([position[word] for word in words] + [math.nan], dtype=np.float64)
-    numbers = codes[encoded.indices.fill_null(len(words)).to_numpy(zero_copy_only=False)]
-    return replace(known, vocabulary=tuple(position)), numbers
-
-
-def _as_numbers(column: pa.ChunkedArray) -> NDArray[np.float64]:
+def as_numbers(column: pa.ChunkedArray) -> NDArray[np.float64]:
     """A numeric, boolean or castable text column as float64, null as NaN."""
     return np.asarray(
-        _one_array(column).cast(pa.float64(), safe=False).fill_null(math.nan).to_numpy(zero_copy_only=False)
+        one_array(column).cast(pa.float64(), safe=False).fill_null(math.nan).to_numpy(zero_copy_only=False)
     )
 
 
-def _one_array(column: pa.ChunkedArray) -> pa.Array:
+def one_array(column: pa.ChunkedArray) -> pa.Array:
     """One plain array: several chunks joined, dictionaries decoded."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if isinstance(array, pa.ChunkedArray):       # combine_chunks keeps an empty column chunked

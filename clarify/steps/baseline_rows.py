@@ -12,8 +12,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from clarify.config.analysis import Shap
-from clarify.data.coding import canonical, read_features
+from clarify.data.coding import canonical
 from clarify.data.dataset import Dataset, Fragment, cut, read_fragment
+from clarify.data.feature_matrix import read_features
 from clarify.data.source import open_source, read_source_file
 from clarify.engines.base import Engine
 from clarify.errors import ConfigError, DataError, Problem

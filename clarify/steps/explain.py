@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from clarify.config.analysis import Shap
 from clarify.config.columns import column_name
 from clarify.data import storage
-from clarify.data.coding import read_features
 from clarify.data.dataset import Fragment, cut, read_fragment
+from clarify.data.feature_matrix import read_features
 from clarify.endpoints.base import Endpoint, EndpointSpec
 from clarify.engines.base import Engine
 from clarify.errors import BadPrediction, Problem

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from clarify.bias.contingency import FlipCounts, FlipFailure
 from clarify.bias.flip_test import FlipReference, add_flips
 from clarify.data import storage
-from clarify.data.coding import NOT_SELECTED, SELECTED, UNKNOWN, Coding, read_features
+from clarify.data.coding import NOT_SELECTED, SELECTED, UNKNOWN, Coding
 from clarify.data.dataset import Fragment, cut, read_fragment
+from clarify.data.feature_matrix import read_features
 from clarify.engines.base import Engine
 from clarify.features import FeatureColumn
 from clarify.results import Reason

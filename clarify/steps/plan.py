@@ -58,16 +58,8 @@ def plan_analysis(request: AnalysisRequest) -> AnalysisPlan:
     StorageError, DataError
         When the dataset cannot be listed or its header does not fit.
     """
-    settings = request.settings
-    parsed = read_config(request)
-    config = parsed.config
-    ensure_runnable(config, endpoint=settings.endpoint, model=settings.model)
-    source = open_source(
-        dataset_uri_of(config, request),
-        dataset_type=config.dataset_type,
-        headers=config.headers,
-        csv_header=settings.csv_header,
-    )
+    parsed, source = read_documents(request)
+    config, settings = parsed.config, request.settings
     return AnalysisPlan(
         config=config,
         config_digest=parsed.digest,
@@ -78,6 +70,21 @@ def plan_analysis(request: AnalysisRequest) -> AnalysisPlan:
         model=_pinned(config, settings),
         notices=(*parsed.notices, *source.notices),
     )
+
+
+def read_documents(request: AnalysisRequest) -> tuple[ParsedConfig, Source]:
+    """The config, known to be runnable here, and the data it names, listed but not read."""
+    settings = request.settings
+    parsed = read_config(request)
+    config = parsed.config
+    ensure_runnable(config, endpoint=settings.endpoint, model=settings.model)
+    source = open_source(
+        dataset_uri_of(config, request),
+        dataset_type=config.dataset_type,
+        headers=config.headers,
+        csv_header=settings.csv_header,
+    )
+    return parsed, source
 
 
 def read_config(request: AnalysisRequest) -> ParsedConfig:

@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from clarify.data import storage
-from clarify.data.coding import NOT_SELECTED, SELECTED, UNKNOWN, Coding, read_features
+from clarify.data.coding import NOT_SELECTED, SELECTED, UNKNOWN, Coding
 from clarify.data.dataset import Fragment, cut, read_fragment
 from clarify.data.expectations import blocking_problems, check_slab, combine, score_expectations
+from clarify.data.feature_matrix import read_features
 from clarify.endpoints.base import Endpoint, EndpointSpec, OutputKind, Predictions, open_endpoint
 from clarify.engines.base import Engine
 from clarify.errors import DataError

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from clarify.data.coding import read_features
 from clarify.data.dataset import cut, read_fragment
+from clarify.data.feature_matrix import read_features
 from clarify.endpoints.base import Endpoint, EndpointSpec, ModelMetadata, OutputKind, open_endpoint
 from clarify.endpoints.lease import LeaseRecord, close_lease, open_lease, reap
 from clarify.errors import ConfigError, Problem

@@ -8,13 +8,11 @@ from dataclasses import asdict, dataclass, replace
 
 from clarify.config.analysis import AnalysisConfig
 from clarify.config.columns import feature_columns
-from clarify.config.parse import ensure_runnable
 from clarify.data.coding import Coding, ColumnFacts
 from clarify.data.profile import SourceProfile, merge_profiles, profile_head
-from clarify.data.source import open_source
 from clarify.errors import clip
 from clarify.results import ColumnSummary, Notice
-from clarify.steps.plan import AnalysisRequest, dataset_uri_of, read_config
+from clarify.steps.plan import AnalysisRequest, read_documents
 from clarify.steps.validate_dataset import assign_roles, check_columns
 
 HEAD_ROWS = 100_000
@@ -63,16 +61,8 @@ def understand(request: AnalysisRequest) -> Understanding:
     ConfigError, DataError
         With every problem found. Nothing is written and no model is started.
     """
-    settings = request.settings
-    parsed = read_config(request)
+    parsed, source = read_documents(request)
     config = parsed.config
-    ensure_runnable(config, endpoint=settings.endpoint, model=settings.model)
-    source = open_source(
-        dataset_uri_of(config, request),
-        dataset_type=config.dataset_type,
-        headers=config.headers,
-        csv_header=settings.csv_header,
-    )
     head, whole = profile_head(source, HEAD_ROWS)
     profile = merge_profiles(replace(source, files=(head.file,)), [head])
     check_columns(config, profile)

@@ -13,14 +13,7 @@ import pyarrow as pa
 from clarify.config.analysis import AnalysisConfig
 from clarify.config.columns import column_name, feature_columns
 from clarify.data import storage
-from clarify.data.coding import (
-    Coding,
-    ColumnFacts,
-    code_facet,
-    code_label,
-    code_predicted_label,
-    model_columns,
-)
+from clarify.data.coding import Coding, ColumnFacts, code_facet, code_label, code_predicted_label
 from clarify.data.dataset import Dataset, StagedFile, stage_file, staged_dataset
 from clarify.data.expectations import (
     Expectation,
@@ -31,6 +24,7 @@ from clarify.data.expectations import (
     combine,
     derive_expectations,
 )
+from clarify.data.feature_matrix import model_columns
 from clarify.data.profile import SourceProfile, merge_profiles, profile_file
 from clarify.data.source import Source, SourceFile
 from clarify.engines.base import Engine

@@ -4,15 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from clarify.data.coding import (
-    ColumnFacts,
-    aws_reading,
-    code_facet,
-    code_label,
-    code_predicted_label,
-    model_columns,
-    read_features,
-)
+from clarify.data.coding import ColumnFacts, aws_reading, code_facet, code_label, code_predicted_label
+from clarify.data.feature_matrix import model_columns, read_features
 from clarify.errors import DataError
 from clarify.results import ColumnSummary
 
