@@ -16,7 +16,8 @@ from clarify.data.coding import NOT_SELECTED, SELECTED, UNKNOWN, Coding
 from clarify.data.dataset import Fragment, cut, read_fragment
 from clarify.data.expectations import blocking_problems, check_slab, combine, score_expectations
 from clarify.data.feature_matrix import read_features
-from clarify.endpoints.base import Endpoint, EndpointSpec, OutputKind, Predictions, open_endpoint
+from clarify.endpoints.base import Endpoint, EndpointSpec, OutputKind, Predictions
+from clarify.endpoints.opening import open_endpoint
 from clarify.engines.base import Engine
 from clarify.errors import DataError
 from clarify.features import FeatureColumn

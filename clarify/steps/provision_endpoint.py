@@ -9,8 +9,9 @@ import numpy as np
 
 from clarify.data.dataset import cut, read_fragment
 from clarify.data.feature_matrix import read_features
-from clarify.endpoints.base import Endpoint, EndpointSpec, ModelMetadata, OutputKind, open_endpoint
+from clarify.endpoints.base import Endpoint, EndpointSpec, ModelMetadata, OutputKind
 from clarify.endpoints.lease import LeaseRecord, close_lease, open_lease, reap
+from clarify.endpoints.opening import open_endpoint
 from clarify.errors import ConfigError, Problem
 from clarify.results import ModelDescription
 from clarify.steps.plan import AnalysisPlan

@@ -18,7 +18,7 @@ import numpy as np
 import psutil
 import pytest
 
-from clarify.endpoints.base import EndpointSpec, open_endpoint
+from clarify.endpoints.base import EndpointSpec
 from clarify.endpoints.http import HttpEndpoint
 from clarify.endpoints.lease import (
     LeaseRecord,
@@ -30,6 +30,7 @@ from clarify.endpoints.lease import (
     open_lease,
     reap,
 )
+from clarify.endpoints.opening import open_endpoint
 from clarify.endpoints.pinning import pin_directory
 from clarify.endpoints.quarantine import predict_or_quarantine
 from clarify.errors import BadPrediction, ConfigError, EndpointError, EndpointUnavailable

@@ -8,10 +8,11 @@ import pandas as pd
 import psutil
 import pytest
 
-from clarify.endpoints.base import EndpointSpec, Predictions, open_endpoint
+from clarify.endpoints.base import EndpointSpec, Predictions
 from clarify.endpoints.http import HttpEndpoint, read_metadata
 from clarify.endpoints.in_process import InProcessEndpoint
 from clarify.endpoints.lease import LeaseRecord
+from clarify.endpoints.opening import open_endpoint
 from clarify.endpoints.pinning import model_digest
 from clarify.errors import BadPrediction, ConfigError
 from clarify.features import FeatureColumn, Features
