@@ -52,7 +52,7 @@ def overview_of(result: AnalysisResult, provenance: Provenance, groups: tuple[Gr
         heading=say(subject(result, names), f", on {some(result.dataset.rows, 'row', 'rows')}"),
         report_title=clean(result.report_title),
         when=f"{run.finished_at.astimezone(UTC):%d %b %Y, %H:%M} UTC",
-        run_id=clean(run.mlflow_run_id or run.prefect_flow_run_id or ""),
+        run_id=clean(run_id) if (run_id := run.mlflow_run_id or run.prefect_flow_run_id) else "",
         verdict=verdict_sentence(result),
         looked_at=_looked_at(result, groups, names),
         found=(*found_gaps(groups, names, most=FEW), *_small_groups(groups, names), *found_attributions(result, names)),

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 
@@ -183,3 +184,13 @@ def luminance(colour):
     red, green, blue = (int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4))
     linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in (red, green, blue)]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_a_run_without_an_id_shows_none():
+    provenance = examples.example_provenance()
+    nameless = replace(provenance, run=replace(provenance.run, mlflow_run_id=None, prefect_flow_run_id=None))
+
+    page = render_report(examples.credit_result(), nameless)
+
+    assert "(empty)" not in page
+    assert "· run" not in page
