@@ -15,6 +15,9 @@ from clarify.errors import ConfigError, Problem, StorageError
 from clarify.results import Notice
 
 
+MASTERS_HERE = ("local", "spark://127.0.0.1", "spark://localhost")
+
+
 @dataclass(frozen=True)
 class AnalysisRequest:
     """What a user asks for: a config document, data, and where to run.
@@ -78,6 +81,7 @@ def read_documents(request: AnalysisRequest) -> tuple[ParsedConfig, Source]:
     parsed = read_config(request)
     config = parsed.config
     ensure_runnable(config, endpoint=settings.endpoint, model=settings.model)
+    _ensure_reachable(config, settings)
     source = open_source(
         dataset_uri_of(config, request),
         dataset_type=config.dataset_type,
@@ -85,6 +89,22 @@ def read_documents(request: AnalysisRequest) -> tuple[ParsedConfig, Source]:
         csv_header=settings.csv_header,
     )
     return parsed, source
+
+
+def _ensure_reachable(config: AnalysisConfig, settings: RunSettings) -> None:
+    """Executors on other hosts cannot reach a scoring server on this machine's loopback address."""
+    master = settings.spark_master or "local"
+    if not config.needs_model or settings.endpoint is not None or master.startswith(MASTERS_HERE):
+        return
+    raise ConfigError(
+        Problem(
+            code="CFG-UNSUPPORTED",
+            field="--spark-master",
+            received=master,
+            allowed="local[N] or a master on this machine, when the model is to be served from here",
+            hint="serve the model where the executors can reach it and name it with --endpoint",
+        )
+    )
 
 
 def read_config(request: AnalysisRequest) -> ParsedConfig:

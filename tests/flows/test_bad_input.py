@@ -10,6 +10,7 @@ import pytest
 from clarify.errors import ConfigError, DataError, EndpointError
 from clarify.results import Reason
 from clarify.steps.line import run_analysis
+from clarify.steps.plan import plan_analysis
 
 
 def analyse(subject, tmp_path, frame, **changes):
@@ -174,6 +175,13 @@ def test_a_model_that_raises_for_a_row_ends_the_run_and_names_the_reason(subject
 
     with pytest.raises(EndpointError, match="no such rows please"):
         run_analysis(subject.request(tmp_path / "out", model=model, workers=1, in_process_model=True))
+
+
+def test_a_spark_master_elsewhere_cannot_reach_a_server_here(subject, tmp_path):
+    request = subject.request(tmp_path / "out", engine="spark", spark_master="spark://10.1.2.3:7077")
+
+    with pytest.raises(ConfigError, match=r"--spark-master: received spark://10.1.2.3:7077  \[CFG-UNSUPPORTED\]"):
+        plan_analysis(request)
 
 
 def test_hostile_names_reach_no_document_unescaped(subject, tmp_path):
