@@ -14,7 +14,6 @@ from clarify.endpoints.pinning import PinnedModel
 from clarify.errors import ConfigError, Problem, StorageError
 from clarify.results import Notice
 
-
 MASTERS_HERE = ("local", "spark://127.0.0.1", "spark://localhost")
 
 
