@@ -23,6 +23,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,                  # plain help: importing rich would double its time
     epilog="Exit codes: 0 pass or no policy, 1 violation, 2 documents or data wrong, 3 inconclusive, 4 could not run.",
 )
 
