@@ -153,6 +153,56 @@ def test_parquet_gives_the_same_numbers_as_csv(published, subject, tmp_path):
     assert digests(run.output_uri)["explanations_shap/out.csv"] == expected["explanations_shap/out.csv"]
 
 
+def explained(subject, tmp_path, **shap):
+    """Only SHAP, in this process: quick."""
+    config = subject.config()
+    config["methods"] = {"shap": {"num_samples": 64, "save_local_shap_values": True, **shap}}
+    run = run_analysis(subject.request(tmp_path / "out", config=config, workers=1, in_process_model=True))
+    return run, pd.read_csv(tmp_path / "out" / "explanations_shap/out.csv")
+
+
+def test_too_few_samples_for_least_squares_are_explained_by_kriging_and_said(subject, tmp_path):
+    run, _ = explained(subject, tmp_path, num_samples=16)
+
+    section = run.result.explanations
+    others = len(subject.frame) - 1                          # the baseline is a row of the data: nothing to explain
+    assert dict(section.estimators) == {"exact": 1, "kriging": others}
+    assert section.calls == 16 * others
+    assert [notice.code for notice in section.notices] == ["SHAP-FEW-SAMPLES"]
+
+
+def test_an_odd_number_of_samples_costs_one_call_less(subject, tmp_path):
+    run, _ = explained(subject, tmp_path, num_samples=65)
+
+    assert run.result.explanations.calls == 64 * (len(subject.frame) - 1)      # one row is the baseline itself
+
+
+def test_log_odds_add_up_where_they_are_asked_for(subject, native, tmp_path):
+    run, values = explained(subject, tmp_path, use_logit=True)
+
+    scores = native.predict_proba(subject.frame.drop(columns="approved"))[:, 1]
+    expected = np.log(scores / (1 - scores)) - run.result.explanations.outputs[0].expected_value
+    np.testing.assert_allclose(values.sum(axis=1), expected, atol=1e-8)
+
+
+def test_only_the_features_asked_for_are_reported_though_all_play(subject, local_values, tmp_path):
+    run, values = explained(subject, tmp_path, features_to_explain=["sex", "x1"])
+
+    assert list(values.columns) == ["x1_label0", "sex_label0"]
+    np.testing.assert_array_equal(values["sex_label0"], local_values["sex_label0"])
+    assert {f.feature for f in run.result.explanations.outputs[0].features} == {"sex", "x1"}
+
+
+@pytest.mark.parametrize("method", ["median", "mean_sq"])
+def test_the_global_value_is_the_one_the_config_names(subject, tmp_path, method):
+    run, values = explained(subject, tmp_path, agg_method=method)
+
+    document = json.loads((Path(run.output_uri) / "analysis.json").read_text())
+    found = document["explanations"]["kernel_shap"]["label0"]["global_shap_values"]["x0"]
+    column = values["x0_label0"]
+    assert found == pytest.approx({"median": column.median(), "mean_sq": (column**2).mean()}[method], rel=1e-12)
+
+
 def test_many_files_under_a_prefix_are_one_dataset(published, subject, tmp_path):
     (tmp_path / "parts").mkdir()
     for index, start in enumerate(range(0, len(subject.frame), 80)):
