@@ -28,7 +28,7 @@ from clarify.features import FeatureColumn, Features
 from clarify.results import ExplanationSection, GlobalAttribution, Notice, OutputExplanation
 from clarify.steps.baseline_rows import Baseline, find_baseline, sample_features
 from clarify.steps.plan import AnalysisPlan
-from clarify.steps.predict import endpoint_of, read_part, to_parquet
+from clarify.steps.predict import endpoint_of, part_uri_of, read_part, to_parquet
 from clarify.steps.provision_endpoint import LeasedEndpoint
 from clarify.steps.validate_dataset import PreparedData
 
@@ -67,13 +67,13 @@ class LocalParts:
     def read(self) -> Iterator[pa.Table]:
         """Local attributions in dataset order."""
         for fragment in self.fragments:
-            yield read_part(_part_uri(self.parts_uri, fragment))
+            yield read_part(part_uri_of(self.parts_uri, fragment))
 
     def column(self, output: int, player: int) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
         """One player's attributions to one output, with their standard errors."""
         names = [f"value:{output}:{player}", f"error:{output}:{player}"]
         for fragment in self.fragments:
-            part = read_part(_part_uri(self.parts_uri, fragment), columns=names)
+            part = read_part(part_uri_of(self.parts_uri, fragment), columns=names)
             yield part[names[0]].to_numpy(), part[names[1]].to_numpy()
 
 
@@ -96,7 +96,7 @@ def explain(plan: AnalysisPlan, data: PreparedData, lease: LeasedEndpoint, engin
     """
     shap = plan.config.methods.shap or Shap()
     endpoint = endpoint_of(lease.spec)
-    sample = sample_features(data.dataset, data.features, engine)
+    sample = sample_features(data.dataset, data.features, engine) if shap.baseline is None else None
     baseline = find_baseline(plan, data, shap, sample)
     game = prepare_game(
         baseline.rows.values,
@@ -106,7 +106,7 @@ def explain(plan: AnalysisPlan, data: PreparedData, lease: LeasedEndpoint, engin
         use_logit=shap.use_logit,
     )
     job = ExplanationJob(
-        game=_with_pilots(game, sample, baseline, endpoint),
+        game=_with_pilots(game, sample, baseline, endpoint, data, engine),
         columns=baseline.rows.columns,
         spec=lease.spec,
         parts_uri=storage.join(data.work_uri, "explanations"),
@@ -148,10 +148,14 @@ def output_names(endpoint: Endpoint, rows: Features) -> tuple[str, ...]:
     return endpoint.predict(rows).output_names
 
 
-def _with_pilots(game: Game, sample: Features, baseline: Baseline, endpoint: Endpoint) -> Game:
+def _with_pilots(
+    game: Game, sample: Features | None, baseline: Baseline, endpoint: Endpoint, data: PreparedData, engine: Engine
+) -> Game:
+    """Hyper-parameters for the rows kriging will explain; the data are sampled now if the baseline needed no sample."""
     if not game.needs_pilots:
         return game
-    pilots = recode(sample, baseline.rows, PILOT_ROWS)
+    rows = sample if sample is not None else sample_features(data.dataset, data.features, engine)
+    pilots = recode(rows, baseline.rows, PILOT_ROWS)
     return fit_pilots(game, pilots.values, asking(endpoint, pilots))
 
 
@@ -173,7 +177,7 @@ def recode(sample: Features, baseline: Features, rows: int) -> Features:
 
 def explain_fragment(fragment: Fragment, *, job: ExplanationJob) -> ExplainedPart:
     """Explain one fragment and keep its attributions as one part; a finished part is not computed again."""
-    part_uri = _part_uri(job.parts_uri, fragment)
+    part_uri = part_uri_of(job.parts_uri, fragment)
     if not storage.exists(part_uri):
         table = read_fragment(fragment, columns=[column.name for column in job.columns])
         features = read_features(table, job.columns)
@@ -200,10 +204,6 @@ def _costs(part: pa.Table) -> ExplainedPart:
     codes = Counter(part["estimator"].to_pylist())
     names = tuple((Estimator(code).name.lower(), count) for code, count in sorted(codes.items()))
     return ExplainedPart(part.num_rows, int(np.sum(part["calls"].to_numpy())), names)
-
-
-def _part_uri(parts_uri: str, fragment: Fragment) -> str:
-    return storage.join(parts_uri, f"part-{fragment.index:08d}.parquet")
 
 
 def _reported(shap: Shap, rows: Features) -> tuple[tuple[int, str], ...]:

@@ -15,7 +15,7 @@ from clarify.bias.evaluate import evaluate
 from clarify.data.coding import UNKNOWN, Coding
 from clarify.data.dataset import Fragment, cut, read_fragment
 from clarify.engines.base import Engine
-from clarify.results import BiasSection, FacetBias, Notice
+from clarify.results import BiasSection, FacetBias, Stage
 from clarify.steps.flip_neighbours import flips_of_facets
 from clarify.steps.plan import AnalysisPlan
 from clarify.steps.predict import ScoredDataset, read_positive
@@ -165,14 +165,6 @@ def _table(tally: Tally, *, has_predictions: bool, has_strata: bool) -> Continge
     return ContingencyTable(tally.counts, has_predictions=has_predictions, has_strata=has_strata)
 
 
-def _section(stage: str, data: PreparedData, facets: tuple[FacetBias, ...]) -> BiasSection:
-    notices: tuple[Notice, ...] = ()
-    return BiasSection(
-        stage="pre_training" if stage == "pre_training" else "post_training",
-        label=data.outcome_label.column,
-        label_value_or_threshold=data.outcome_label.text,
-        facets=facets,
-        notices=notices,
-    )
-
-
+def _section(stage: Stage, data: PreparedData, facets: tuple[FacetBias, ...]) -> BiasSection:
+    label = data.outcome_label
+    return BiasSection(stage, label.column, label.text, facets)

@@ -99,7 +99,7 @@ def score_fragment(
     parts_uri: str,
 ) -> PartSummary:
     """Answers of one fragment, written as one Parquet part."""
-    part_uri = _part_uri(parts_uri, fragment)
+    part_uri = part_uri_of(parts_uri, fragment)
     if not storage.exists(part_uri):
         table = read_fragment(fragment, columns=[column.name for column in columns])
         answers = endpoint_of(spec).predict(read_features(table, columns))
@@ -163,7 +163,7 @@ def _score_slabs(scored: ScoredDataset) -> Iterator[pa.Table]:
     names = [f"score:{name}" for name in scored.output_names]
     for start in range(0, len(scored.fragments), PARTS_PER_SLAB):
         parts = [
-            read_part(_part_uri(scored.parts_uri, fragment), columns=names)
+            read_part(part_uri_of(scored.parts_uri, fragment), columns=names)
             for fragment in scored.fragments[start : start + PARTS_PER_SLAB]
         ]
         yield pa.concat_tables(parts).rename_columns(list(scored.output_names))
@@ -177,12 +177,13 @@ def _summary(part: pa.Table) -> PartSummary:
 
 def read_positive(scored: ScoredDataset, fragment: Fragment) -> NDArray[np.int8]:
     """The predicted label of every row of a fragment: SELECTED, NOT_SELECTED or UNKNOWN."""
-    part = read_part(_part_uri(scored.parts_uri, fragment))
+    part = read_part(part_uri_of(scored.parts_uri, fragment))
     positive: NDArray[np.int8] = part["positive"].to_numpy().astype(np.int8)
     return positive
 
 
-def _part_uri(parts_uri: str, fragment: Fragment) -> str:
+def part_uri_of(parts_uri: str, fragment: Fragment) -> str:
+    """Where the part of one fragment lies."""
     return storage.join(parts_uri, f"part-{fragment.index:08d}.parquet")
 
 
