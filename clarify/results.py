@@ -124,8 +124,10 @@ class GlobalAttribution:
     mean_abs: float
     median: float
     mean_sq: float
-    standard_error: float | None = None     # of mean_abs, over the coalition design; None: not computed
-    exact: bool = False                     # every row was enumerated
+    standard_error: float | None = None     # of mean_abs - mean_abs_excess, over the design; None: not computed
+    exact: bool = False                     # no row's attribution is estimated
+    mean_abs_excess: float = 0.0            # errors of the rows push mean_abs up by about so much
+    interval: Interval | None = None        # 95 %, of mean_abs without its excess; None: not computed
 
     def by(self, aggregation: Aggregation) -> float:
         return {"mean_abs": self.mean_abs, "median": self.median, "mean_sq": self.mean_sq}[aggregation]
@@ -138,6 +140,7 @@ class OutputExplanation:
     label: str
     expected_value: float
     features: tuple[GlobalAttribution, ...]
+    certain_order: int | None = None        # so many leading features keep their order within the errors
 
 
 @dataclass(frozen=True)
@@ -158,6 +161,15 @@ class ExplanationSection:
     seed: int
     local_values_saved: bool
     notices: tuple[Notice, ...] = ()
+    budget_given: bool = True                 # num_samples was configured: every sampled row costs the same
+    tolerance: float | None = None            # relative error at which a row stops; None: no stop rule
+    rows_within_tolerance: int = 0            # sampled rows that stopped because their predicted error was small enough
+    rows_at_ceiling: int = 0                  # sampled rows whose budget ended first
+    rows_failed: int = 0                      # rows without attributions: the model could not answer for them
+    estimator_asked: str = "auto"             # auto | kernel | kriging | sparse
+    estimator_chosen: str = ""                # what sampled rows are estimated by
+    probe: str = "steady"                     # steady | batch_variant | noisy: how the model answered the same row again
+    groups: tuple[tuple[str, tuple[str, ...]], ...] = ()   # columns explained as one feature
 
 
 @dataclass(frozen=True)
