@@ -14,12 +14,17 @@ export GX_ANALYTICS_ENABLED := false
 # The demo and the tests must not write to servers that the caller's shell happens to point at.
 unexport PREFECT_API_URL PREFECT_API_KEY PREFECT_PROFILE MLFLOW_TRACKING_URI MLFLOW_REGISTRY_URI VIRTUAL_ENV PYTHONPATH
 
+PEER ?= .venv/bin/python
+BENCH_GAMES := accuracy interval_coverage stopping global_intervals break_even
+BENCH_FULL := $(if $(FULL),--full)
+BENCH_FILES := $(if $(GERMAN),--german $(GERMAN)) $(if $(ADULT),--adult $(ADULT))
+
 help:
 	@echo "make demo        train a small model and analyse it; the report is in demo-output/"
 	@echo "make test        ruff, mypy and the whole test suite"
 	@echo "make up          start Prefect, MLflow and a worker on this machine"
 	@echo "make down        stop exactly those"
-	@echo "make bench-shap  compare the SHAP estimators with shap.KernelExplainer"
+	@echo "make bench-shap  accuracy, honesty and cost of the SHAP engine, beside shap.KernelExplainer (FULL=1: hours)"
 	@echo "make constraints resolve constraints.txt again from pyproject.toml"
 	@echo "make clean       stop the services; remove the demo's output and caches, but neither runs (.clarify) nor .venv"
 
@@ -40,9 +45,18 @@ up:
 down:
 	@if [ -x .venv/bin/python ]; then .venv/bin/python -m deployments.services down; fi
 
+# FULL=1 runs more rows and seeds; GERMAN=FILE and ADULT=FILE add the games of those data; PEER=PYTHON is the Python of
+# an environment with benchmarks/shap/peers-requirements.txt.
 bench-shap:
 	@sh scripts/setup.sh test
-	@.venv/bin/python benchmarks/shap/overhead.py --clock cpu
+	@set -e; for script in $(BENCH_GAMES); do \
+		printf '\n## %s\n\n' $$script; \
+		OMP_NUM_THREADS=1 PYTHONPATH=. $(PEER) benchmarks/shap/$$script.py $(BENCH_FULL) $(BENCH_FILES); \
+	done
+	@printf '\n## throughput\n\n'
+	@.venv/bin/python benchmarks/shap/throughput.py $(BENCH_FULL) $(if $(FULL),,--estimators kriging)
+	@printf '\n## overhead\n\n'
+	@.venv/bin/python benchmarks/shap/overhead.py --clock cpu $(if $(FULL),,--rows 32 --repeats 3)
 
 # Plain name==version lines: no index, no path. uv is listed because set-up uses it.
 constraints:

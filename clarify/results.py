@@ -156,7 +156,7 @@ class ExplanationSection:
     rows_exact: int
     n_features: int
     n_baseline_rows: int
-    baseline_source: str                      # inline | uri | medoid
+    baseline_source: str                      # inline | uri | medoid | clusters
     use_logit: bool
     seed: int
     local_values_saved: bool
@@ -170,6 +170,51 @@ class ExplanationSection:
     estimator_chosen: str = ""                # what sampled rows are estimated by
     probe: str = "steady"                     # steady | batch_variant | noisy: how the model answered the same row again
     groups: tuple[tuple[str, tuple[str, ...]], ...] = ()   # columns explained as one feature
+
+
+@dataclass(frozen=True)
+class ScoreQuantile:
+    """One quantile of the rows' own scores at every grid point: how far single rows lie from their mean."""
+
+    level: float                              # 0.05, 0.25, 0.5, 0.75, 0.95
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class OutputDependence:
+    """One model output as a feature takes each value of its grid, in units of the score."""
+
+    label: str
+    means: tuple[float, ...]
+    quantiles: tuple[ScoreQuantile, ...]
+    intervals: tuple[Interval, ...] = ()      # 95 % for the mean over all rows; empty: the mean is over all rows
+
+
+@dataclass(frozen=True)
+class PartialDependence:
+    """Mean prediction over the rows as one feature is set to each value of its grid, or the error that prevents it.
+
+    A numerical feature's grid is ``feature_values``, centres of equal-width buckets over its range; a categorical
+    one's is ``categories``. ``counts`` says how many rows of the data lie in each bucket or category.
+    """
+
+    feature: str
+    data_type: Literal["numerical", "categorical", "free_text"]
+    feature_values: tuple[float, ...] = ()
+    categories: tuple[str, ...] = ()
+    counts: tuple[int, ...] = ()
+    outputs: tuple[OutputDependence, ...] = ()
+    error: str | None = None
+    missing: int = 0                          # rows without a value of the feature; no grid point is made of them
+    rows: int = 0                             # of the dataset
+    rows_used: int = 0                        # rows that the means are taken over: all, or those of a sample
+    distinct_rows: int = 0                    # different rows among them: the model was asked once for each
+    rounded: bool = False                     # the model refuses fractions of integers: asked at whole numbers
+
+    @property
+    def data_distribution(self) -> tuple[float, ...]:
+        """Share of all rows in each bucket or category; missing values leave the sum below 1."""
+        return tuple(count / self.rows for count in self.counts)
 
 
 @dataclass(frozen=True)
@@ -255,3 +300,4 @@ class AnalysisResult:
     seed: int = 0
     report_name: str = "report"
     report_title: str = "Analysis Report"
+    partial_dependence: tuple[PartialDependence, ...] = ()

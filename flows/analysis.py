@@ -10,6 +10,7 @@ from prefect.logging import get_run_logger
 from pydantic import BaseModel, Field
 
 from clarify.config.settings import RunSettings
+from clarify.config.shap_options import DEFAULT_TOLERANCE, EstimatorChoice, ShapOptions, TreePath
 from clarify.steps.line import ReportProgress, run_analysis
 from clarify.steps.plan import AnalysisRequest, rerun_command
 from clarify.steps.write_report import PublishedAnalysis, RunFacts
@@ -50,6 +51,23 @@ class AnalysisParameters(BaseModel):
     server_processes: int | None = Field(
         default=None, ge=1, description="Processes of the scoring server; empty: the cores, or the config's count"
     )
+    estimator: EstimatorChoice = Field(
+        default="auto", description="How sampled rows are explained; auto: what the model's speed pays for"
+    )
+    tolerance: float = Field(
+        default=DEFAULT_TOLERANCE,
+        gt=0,
+        lt=1,
+        description="Relative error at which a row's attributions need no more calls, where num_samples is not given",
+    )
+    tree_path: TreePath = Field(
+        default="auto", description="auto: attributions of trees are computed from the trees where that is the same"
+    )
+    groups: dict[str, list[str]] = Field(
+        default_factory=dict,
+        description="Columns explained as one feature, by its name; an empty list: those named NAME_..., NAME=..., ...",
+    )
+    group_one_hot: bool = Field(default=False, description="Explain each family of one-hot columns as one feature")
 
     @classmethod
     def of(cls, request: AnalysisRequest) -> Self:
@@ -70,6 +88,11 @@ class AnalysisParameters(BaseModel):
             in_process_model=settings.in_process_model,
             workers=settings.workers,
             server_processes=settings.server_processes,
+            estimator=request.shap.estimator,
+            tolerance=request.shap.tolerance,
+            tree_path=request.shap.tree_path,
+            groups={name: list(columns) for name, columns in request.shap.groups},
+            group_one_hot=request.shap.group_one_hot,
         )
 
     def request(self) -> AnalysisRequest:
@@ -86,7 +109,14 @@ class AnalysisParameters(BaseModel):
             workers=self.workers,
             server_processes=self.server_processes,
         )
-        return AnalysisRequest(self.config, self.output, settings, self.dataset, self.seed)
+        shap = ShapOptions(
+            estimator=self.estimator,
+            tolerance=self.tolerance,
+            tree_path=self.tree_path,
+            groups=tuple((name, tuple(columns)) for name, columns in self.groups.items()),
+            group_one_hot=self.group_one_hot,
+        )
+        return AnalysisRequest(self.config, self.output, settings, self.dataset, self.seed, shap)
 
 
 @flow(

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from clarify.config.shap_options import DEFAULT_TOLERANCE
+
 if TYPE_CHECKING:
     from clarify.errors import ClarifyError
     from clarify.steps.line import ReportProgress
@@ -72,6 +74,22 @@ def analyze(
     server_processes: Annotated[
         int | None, typer.Option("--server-processes", help="Of the scoring server; default: the cores, or more")
     ] = None,
+    estimator: Annotated[
+        str, typer.Option("--estimator", metavar="auto|kernel|kriging|sparse", help="How sampled rows are explained")
+    ] = "auto",
+    tolerance: Annotated[
+        float, typer.Option("--tolerance", help="Relative error that ends a row's calls, without num_samples")
+    ] = DEFAULT_TOLERANCE,
+    tree_path: Annotated[
+        str, typer.Option("--tree-path", metavar="auto|off", help="auto: exact attributions of trees where possible")
+    ] = "auto",
+    group: Annotated[
+        list[str] | None,
+        typer.Option("--group", metavar="NAME[=COL,COL]", help="Columns as one feature; alone: NAME_*, ... Repeatable"),
+    ] = None,
+    group_one_hot: Annotated[
+        bool, typer.Option("--group-one-hot", help="Each family of one-hot columns as one feature")
+    ] = False,
     direct: Annotated[bool, typer.Option("--direct", help="Without Prefect; MLflow only with --tracking-uri")] = False,
     json_: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress")] = False,
@@ -79,6 +97,7 @@ def analyze(
     """Run one analysis: validate, bias, serve the model, bias, SHAP, report."""
     with _exit_codes(json_):
         from clarify.config.settings import RunSettings
+        from clarify.config.shap_options import ShapOptions, parse_groups
         from clarify.steps.plan import AnalysisRequest
 
         settings = RunSettings(
@@ -93,7 +112,14 @@ def analyze(
             workers=workers,
             server_processes=server_processes,
         )
-        request = AnalysisRequest(config, output, settings, dataset, seed)
+        shap = ShapOptions(
+            estimator=estimator,  # type: ignore[arg-type]
+            tolerance=tolerance,
+            tree_path=tree_path,  # type: ignore[arg-type]
+            groups=parse_groups(group or ()),
+            group_one_hot=group_one_hot,
+        )
+        request = AnalysisRequest(config, output, settings, dataset, seed, shap)
         with _progress(quiet=quiet) as report:
             published = _run(request, report, direct=direct)
         _print_findings(published, as_json=json_)

@@ -8,7 +8,15 @@ from typing import Any, ParamSpec, TypeVar
 from prefect import task
 
 from clarify.steps import explain as explaining
-from clarify.steps import measure_bias, plan, predict, provision_endpoint, validate_dataset, write_report
+from clarify.steps import (
+    measure_bias,
+    partial_dependence,
+    plan,
+    predict,
+    provision_endpoint,
+    validate_dataset,
+    write_report,
+)
 from tasks import artifacts, policies, tracking
 from tasks.tracking import TrackedRun
 
@@ -66,6 +74,14 @@ def explain(*args: Any) -> Any:
     return explanations
 
 
+@task(name="partial-dependence", task_run_name="partial-dependence", **policies.RESUMES)
+def vary_features(*args: Any) -> Any:
+    """Mean predictions as single features take other values."""
+    dependence = partial_dependence.partial_dependence(*args)
+    artifacts.show_dependence(dependence)
+    return dependence
+
+
 @task(name="release-endpoint", task_run_name="release-endpoint", **policies.NEVER_REPEATED)
 def release(*args: Any) -> None:
     """Give the lease back."""
@@ -94,6 +110,7 @@ OF_STEP: dict[Callable[..., Any], Any] = {
     predict.predict: predict_rows,
     measure_bias.measure_post_training_bias: post_training_bias,
     explaining.explain: explain,
+    partial_dependence.partial_dependence: vary_features,
     provision_endpoint.release_endpoint: release,
     write_report.write_report: report,
 }

@@ -8,7 +8,15 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from clarify.steps.explain import ExplanationSection
 from clarify.steps.measure_bias import BiasSection
-from clarify.steps.summarise import bias_table, explanation_table, markdown_summary, metric_rows, validation_table
+from clarify.steps.partial_dependence import PartialDependence
+from clarify.steps.summarise import (
+    bias_table,
+    dependence_table,
+    explanation_table,
+    markdown_summary,
+    metric_rows,
+    validation_table,
+)
 from clarify.steps.validate_dataset import ValidationOutcome
 from clarify.steps.write_report import PublishedAnalysis
 
@@ -28,6 +36,13 @@ def show_explanations(section: ExplanationSection) -> None:
     """Global attributions of every output."""
     create_table_artifact(
         key="clarify-attributions", table=explanation_table(section), description="Global attributions"
+    )
+
+
+def show_dependence(found: tuple[PartialDependence, ...]) -> None:
+    """How far the mean prediction moves with each varied feature."""
+    create_table_artifact(
+        key="clarify-partial-dependence", table=dependence_table(found), description="Partial dependence"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -13,11 +14,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.request import urlopen
 
 import pytest
 
 from clarify.engines.java import JavaHome, find_java
-from deployments.processes import Process, free_port, programs, start, stop, wait_until
+from deployments.processes import Process, find, free_port, programs, start, stop, wait_until
 from deployments.services import QUIET, answers, start_mlflow_server, start_prefect_server
 from tests.subjects import Subject, make_subject
 
@@ -156,6 +158,83 @@ def spark_session(spark_engine_master: str, java_home: JavaHome) -> Iterator[Spa
         )
         yield session
         session.stop()
+
+
+# Whatever ends the run, its cluster ends too: a guard leads each program's process group and watches the run.
+GUARD = """
+import os, signal, subprocess, sys, time
+end = lambda *signal_and_frame: os.killpg(0, signal.SIGKILL)
+signal.signal(signal.SIGTERM, end)
+program = subprocess.Popen(sys.argv[2:])
+while program.poll() is None and os.getppid() == int(sys.argv[1]):
+    time.sleep(0.2)
+end()
+"""
+SPARK_WORKERS = 2
+
+
+class SparkCluster:
+    """A real cluster on the loopback address: a master and workers of one core and 1 GiB each.
+
+    The pip package brings the classes, but no scripts to start them.
+    """
+
+    def __init__(self, java_home: JavaHome) -> None:
+        import pyspark
+
+        self.workers: list[Process] = []
+        self._home = Path(pyspark.__file__).parent
+        self._environ = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("SPARK_")},
+            "JAVA_HOME": str(java_home.path),
+            "SPARK_HOME": str(self._home),
+            "SPARK_LOCAL_IP": "127.0.0.1",
+            "SPARK_DAEMON_MEMORY": "192m",
+            "SPARK_DAEMON_JAVA_OPTS": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dspark.master.rest.enabled=false",
+        }
+        port, page_port = free_port(), free_port()
+        self.master = f"spark://127.0.0.1:{port}"
+        self._page = f"http://127.0.0.1:{page_port}/json/"
+        self._master = self._start("master.Master", "--port", str(port), "--webui-port", str(page_port))
+
+    def restore(self) -> None:
+        """Start as many workers as are missing and wait until the master counts on all."""
+        _wait(self._master, lambda: answers(self._page))
+        self.workers = [worker for worker in self.workers if find(worker) is not None]
+        size = ("--cores", "1", "--memory", "1g", "--work-dir", str(SCRATCH / "spark-work"), "--webui-port", "0")
+        while len(self.workers) < SPARK_WORKERS:
+            self.workers.append(self._start("worker.Worker", *size, self.master))
+        _wait(self._master, lambda: self._living_workers() == SPARK_WORKERS)
+
+    def stop(self) -> None:
+        for process in (*self.workers, self._master):
+            stop(process, patience_seconds=STOP_PATIENCE_SECONDS)
+
+    def _living_workers(self) -> int:
+        with urlopen(self._page, timeout=STOP_PATIENCE_SECONDS) as answer:
+            return int(json.load(answer)["aliveworkers"])
+
+    def _start(self, program: str, *options: str) -> Process:
+        name = f"spark-{program}-{uuid.uuid4().hex[:6]}"
+        spark_class = [str(self._home / "bin" / "spark-class"), f"org.apache.spark.deploy.{program}"]
+        command = [sys.executable, "-c", GUARD, str(os.getpid()), *spark_class, "--host", "127.0.0.1", *options]
+        return start(name, command, log=SCRATCH / f"{name}.log", environ=self._environ, directory=SCRATCH)
+
+
+@pytest.fixture(scope="session")
+def one_spark_cluster(java_home: JavaHome) -> Iterator[SparkCluster]:
+    cluster = SparkCluster(java_home)
+    try:
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+@pytest.fixture
+def spark_cluster(one_spark_cluster: SparkCluster) -> SparkCluster:
+    """The one Spark cluster of the run, with all its workers, whatever an earlier test did to them."""
+    one_spark_cluster.restore()
+    return one_spark_cluster
 
 
 @contextmanager

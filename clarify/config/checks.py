@@ -137,6 +137,8 @@ def references(config: AnalysisConfig) -> Iterator[tuple[str, str | int, str]]:
         yield f"excluded_columns[{position}]", reference, ""
     for position, reference in enumerate(config.methods.shap.features_to_explain or () if config.methods.shap else ()):
         yield f"methods.shap.features_to_explain[{position}]", reference, ""
+    for position, reference in enumerate(config.methods.pdp.features or () if config.methods.pdp else ()):
+        yield f"methods.pdp.features[{position}]", reference, ""
 
 
 def missing_columns(config: AnalysisConfig, columns: Sequence[str], *, code: str) -> Iterator[Problem]:
@@ -188,6 +190,10 @@ def _features_to_explain(config: AnalysisConfig, shap: Shap) -> Iterator[Problem
     if chosen and (shap.text_config is not None or shap.image_config is not None):
         yield Problem("CFG-CONFLICT", field, shown(chosen), "no text_config or image_config beside it",
                       "remove the key")
+    yield from _features_only(config, field, chosen)
+
+
+def _features_only(config: AnalysisConfig, field: str, chosen: Sequence[str | int]) -> Iterator[Problem]:
     yield from _repeated(field, [_same_column(config, reference) for reference in chosen])
     labels = {_same_column(config, label) for label in (config.label, config.predicted_label) if label is not None}
     for position, reference in enumerate(chosen):
@@ -233,6 +239,8 @@ def _baseline_shape(config: AnalysisConfig, expected: int) -> str:
 
 def _pdp(config: AnalysisConfig) -> Iterator[Problem]:
     pdp = config.methods.pdp
+    if pdp is not None:
+        yield from _features_only(config, "methods.pdp.features", pdp.features or ())
     if pdp is not None and pdp.features is None and config.methods.shap is None:
         yield Problem("CFG-MISSING", "methods.pdp.features", "nothing, without shap", "the features to vary",
                       "name the features, or request shap so that the top features are known")

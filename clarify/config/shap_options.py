@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import csv
+import io
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -12,6 +14,7 @@ EstimatorChoice = Literal["auto", "kernel", "kriging", "sparse"]
 TreePath = Literal["auto", "off"]
 
 DEFAULT_TOLERANCE = 0.02
+GROUP_SYNTAX = "NAME or NAME=COLUMN,COLUMN,..."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +47,45 @@ class ShapOptions:
         ConfigError.collect((*_choices(self), *_tolerance(self), *_groups(self)))
 
 
+def parse_groups(options: Sequence[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Groups of columns as the command line has them: NAME=COLUMN,COLUMN, or NAME for the columns named after it.
+
+    Raises
+    ------
+    ConfigError
+        With one problem for each option that has a name or a column of no characters.
+
+    Examples
+    --------
+    A column with a comma in its name stands in double quotes:
+
+    >>> parse_groups(["sex", 'job=job=clerk,"job=baker, butcher"'])
+    (('sex', ()), ('job', ('job=clerk', 'job=baker, butcher')))
+    """
+    groups = tuple(_parsed_group(option) for option in options)
+    ConfigError.collect(
+        Problem("RUN-VALUE", "--group", repr(option), GROUP_SYNTAX, "name the group, and its columns without a gap")
+        for option, (name, columns) in zip(options, groups, strict=True)
+        if not name or not all(columns)
+    )
+    return groups
+
+
+def _parsed_group(option: str) -> tuple[str, tuple[str, ...]]:
+    name, equals, columns = option.partition("=")
+    cells = next(csv.reader([columns], skipinitialspace=True)) or [""]
+    return name.strip(), tuple(cells) if equals else ()
+
+
+def group_option(name: str, columns: Sequence[str]) -> str:
+    """One group as ``parse_groups`` reads it."""
+    if not columns:
+        return name
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(columns)
+    return f"{name}={text.getvalue()}"
+
+
 def _choices(options: ShapOptions) -> Iterator[Problem]:
     for option, value, kind in (
         ("--estimator", options.estimator, EstimatorChoice),
@@ -63,8 +105,8 @@ def _groups(options: ShapOptions) -> Iterator[Problem]:
     names = [name for name, _ in options.groups]
     taken: set[str] = set()
     for position, (name, columns) in enumerate(options.groups):
-        if not name.strip():
-            yield Problem("RUN-VALUE", "--group", repr(name), "NAME or NAME=COLUMN,COLUMN,...", "give the group a name")
+        if not name.strip() or "=" in name:
+            yield Problem("RUN-VALUE", "--group", repr(name), GROUP_SYNTAX, "give the group a name, without =")
         if name in names[:position]:
             yield Problem("RUN-CONFLICT", "--group", repr(name), "each name once", "keep one of the two groups")
         again = sorted(taken.intersection(columns) | {c for c in columns if columns.count(c) > 1})

@@ -35,6 +35,8 @@ class EndpointSpec:
     timeout_seconds: float = 120.0
     unavailable_seconds: float = 60.0        # how long refused connections are retried: a lease restarts meanwhile
     columns: tuple[str, ...] = field(default=())
+    rows_per_request: int | None = None      # None: found by experiment; a number: boundaries depend on the data only
+    max_in_flight: int = 2                   # requests of one HttpEndpoint that may wait for their answer at once
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class ModelMetadata:
     n_workers: int = 1
     url: str = ""                            # where a foreign Open Inference Protocol model answers
     tensors: tuple[TensorSpec, ...] = ()     # and what it wants there
+    binary_tensors: bool = False             # whether it offers the binary extension; JSON is what all of them read
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,14 @@
-"""How rows become requests: boundaries that depend on the data only, and never fewer than 64 rows in one."""
+"""How rows become requests and answers become one again: never fewer than 64 rows in a request."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from clarify.endpoints.base import Answer
+from clarify.endpoints.base import Answer, Predictions
+from clarify.errors import BadPrediction, Problem
 from clarify.features import Features
 
 # Logistic regression answers differently in batches of one on a quarter of rows; nothing did from 64 rows up.
@@ -17,8 +19,17 @@ MOST_TENSOR_BYTES = 16 * 1024 * 1024
 MOST_TEXT_CELLS = 250_000
 
 
+@dataclass(frozen=True)
+class Part:
+    """What became of rows ``start`` to ``stop`` of a call, asked in one request."""
+
+    start: int
+    stop: int
+    outcome: Predictions | BadPrediction
+
+
 def rows_per_request(n_columns: int, *, as_text: bool) -> int:
-    """Rows of one request: 20,000, or fewer when the table is wide."""
+    """Rows of one request by width alone: 20,000, or fewer when the table is wide."""
     by_width = MOST_TEXT_CELLS // max(n_columns, 1) if as_text else MOST_TENSOR_BYTES // (8 * max(n_columns, 1))
     return max(FEWEST_ROWS, min(MOST_ROWS, by_width))
 
@@ -57,3 +68,35 @@ def joined(answers: list[Answer]) -> Answer:
         np.concatenate(scores) if len(scores) == len(answers) else None,
         tuple(label for part in labels for label in part) if len(labels) == len(answers) else None,
     )
+
+
+def joined_predictions(parts: Sequence[Predictions]) -> Predictions:
+    """Predictions of consecutive requests as one.
+
+    Raises
+    ------
+    BadPrediction
+        ENDPOINT-OUTPUTS, when the requests were answered with different outputs.
+    """
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    outputs = {_outputs(part) for part in parts}
+    if len(outputs) > 1:
+        raise BadPrediction(
+            Problem(
+                "ENDPOINT-OUTPUTS", "endpoint.answer", " and ".join(sorted(str(names) for names, *_ in outputs)),
+                "the same outputs for all rows of one call", "does more than one model answer at this address?",
+            )
+        )
+    scores = [part.scores for part in parts if part.scores is not None]
+    labels = [part.labels for part in parts if part.labels is not None]
+    return Predictions(
+        np.concatenate(scores) if scores else None,
+        tuple(label for part in labels for label in part) if labels else None,
+        first.output_names,
+    )
+
+
+def _outputs(part: Predictions) -> tuple[tuple[str, ...], bool, bool]:
+    return part.output_names, part.scores is None, part.labels is None

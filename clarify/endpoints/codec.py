@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
@@ -97,27 +98,72 @@ def _quoted(text: str) -> str:
 
 
 def encode_dataframe_split(features: Features) -> bytes:
-    """MLflow's ``{"dataframe_split": {"columns": [...], "data": [[...]]}}``; missing is null."""
-    columns = [column.to_pylist() for column in to_table(features).columns]
-    rows = [list(row) for row in zip(*columns, strict=True)]
-    return dump_json({"dataframe_split": {"columns": list(features.names), "data": rows}})
+    """MLflow's ``{"dataframe_split": {"columns": [...], "data": [[...]]}}``; missing is null.
+
+    Raises
+    ------
+    DataError
+        ENDPOINT-INFINITE-INPUT: JSON has no infinity, and null would be another value.
+    """
+    return dump_json({"dataframe_split": {"columns": list(features.names), "data": json_rows(features)}})
+
+
+def json_rows(features: Features) -> NDArray[np.float64] | list[tuple[object, ...]]:
+    """Rows that ``dump_json`` writes: the matrix itself when all of it is floats, else tuples of typed cells."""
+    refuse_infinite(features.values)
+    if all(column.kind == "float" and column.vocabulary is None for column in features.columns):
+        return np.ascontiguousarray(features.values)
+    by_column = np.ascontiguousarray(features.values.T)
+    cells = [_json_cells(column, by_column[j]) for j, column in enumerate(features.columns)]
+    return list(zip(*cells, strict=True))
+
+
+def _json_cells(column: FeatureColumn, values: NDArray[np.float64]) -> list[object]:
+    """One column's cells in their kind; a missing one is None, or a NaN that becomes null."""
+    if column.vocabulary is None and column.kind == "float":
+        return list(values.tolist())
+    missing = np.isnan(values)
+    whole = np.where(missing, -1.0, values).astype(np.int64)
+    if column.vocabulary is not None:
+        return list(np.array([*column.vocabulary, None], dtype=object)[whole].tolist())
+    cells: list[object] = list((whole != 0).tolist() if column.kind == "bool" else whole.tolist())
+    for row in np.flatnonzero(missing).tolist():
+        cells[row] = None
+    return cells
+
+
+def refuse_infinite(values: NDArray[np.float64]) -> None:
+    """Raises ENDPOINT-INFINITE-INPUT when JSON cannot say a value."""
+    if np.isinf(values).any():
+        raise DataError(
+            Problem(
+                "ENDPOINT-INFINITE-INPUT", "features", "an infinite value", "numbers that JSON can say",
+                "mend the column, or ask the model in CSV or binary tensors",
+            )
+        )
 
 
 def dump_json(document: object) -> bytes:
-    """JSON bytes by orjson, which Prefect installs, else by the standard library."""
-    try:
-        import orjson
-    except ImportError:
-        return json.dumps(document, separators=(",", ":")).encode()
-    return orjson.dumps(document)
+    """JSON bytes by orjson; arrays of numbers are written as they lie, NaN as null."""
+    return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def load_json(body: bytes) -> Json:
     """A JSON document; numbers that JSON lacks (NaN, Infinity) are read as Python writes them."""
     try:
-        document: Json = json.loads(body)
+        return _loaded(body)
     except (ValueError, RecursionError) as error:
         raise bad_format(body, "a JSON document", str(error)) from error
+
+
+def _loaded(body: bytes) -> Json:
+    document: Json
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        if b"NaN" not in body and b"Infinity" not in body:
+            raise
+        document = json.loads(body)
     return document
 
 
@@ -130,6 +176,9 @@ def read_csv_answer(body: bytes, n_rows: int, *, label: int | None = None, proba
     ``C3,"[0.1,0.3,0.6]"`` has its label at 0 and its scores at 1. An answer to a single padded request that
     comes as one line of n cells (AWS's XGBoost container) is read as n rows.
     """
+    scores = _plain_scores(body, n_rows, probability) if label is None else None
+    if scores is not None:
+        return Answer(scores, None)
     cells = _csv_rows(body, n_rows)
     if len(cells) == 1 and n_rows > 1 and len(cells[0]) == n_rows and label is None and probability is None:
         cells = [[cell] for cell in cells[0]]
@@ -139,7 +188,6 @@ def read_csv_answer(body: bytes, n_rows: int, *, label: int | None = None, proba
             return Answer(None, tuple(row[0] for row in cells))
         return Answer(_matrix([_flat_numbers(row, body) for row in cells], body), None)
     labels = None if label is None else [_cell(row, label, body) for row in cells]
-    scores = None
     if probability is not None:
         scores = _matrix([_flat_numbers([_cell(row, probability, body)], body) for row in cells], body)
     return _resolve(labels, scores, body)
@@ -169,11 +217,11 @@ def answer_of_rows(
             )
         if all(isinstance(row, str) and not _is_numeric_cell(row) for row in rows):
             return Answer(None, tuple(str(row) for row in rows))
-        return Answer(_matrix([_numbers(row, body) for row in rows], body), None)
+        return Answer(_scores_of(rows, body), None)
     labels = None if label is None else [_at(row, label, body) for row in rows]
     scores = None
     if probability is not None:
-        scores = _matrix([_numbers(_at(row, probability, body), body) for row in rows], body)
+        scores = _scores_of([_at(row, probability, body) for row in rows], body)
     return _resolve(labels, scores, body)
 
 
@@ -203,7 +251,7 @@ def answer_to_json(answer: Answer) -> bytes:
     if answer.scores is None:
         return dump_json({"predictions": list(answer.labels or ())})
     scores = answer.scores[:, 0] if answer.scores.shape[1] == 1 else answer.scores
-    return json.dumps({"predictions": scores.tolist()}, separators=(",", ":")).encode()
+    return dump_json({"predictions": np.ascontiguousarray(scores)})
 
 
 # --- rules shared by the readers --------------------------------------------------------------------------------------
@@ -232,6 +280,26 @@ def bad_format(body: bytes, allowed: str, hint: str) -> BadPrediction:
     return BadPrediction(Problem("ENDPOINT-FORMAT", "endpoint.answer", beginning or "nothing", allowed, clip(hint)))
 
 
+def _plain_scores(body: bytes, n_rows: int, column: int | None) -> NDArray[np.float64] | None:
+    """Lines of bare numbers, read by Arrow; None when there is anything else, for the slow reader to judge."""
+    if not body or b'"' in body or b"[" in body:
+        return None
+    names = [str(j) for j in range(body.split(b"\n", 1)[0].count(b",") + 1)]
+    try:
+        table = pa_csv.read_csv(
+            pa.py_buffer(body),
+            pa_csv.ReadOptions(use_threads=False, column_names=names),
+            pa_csv.ParseOptions(ignore_empty_lines=False, quote_char=False),
+            pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.float64()), null_values=["", "nan", "NaN"]),
+        )
+    except pa.ArrowInvalid:
+        return None
+    if table.num_rows != n_rows or (column is not None and not 0 <= column < len(names)):
+        return None
+    chosen = table.columns if column is None else [table.column(column)]
+    return np.column_stack([cells.to_numpy() for cells in chosen])
+
+
 def _csv_rows(body: bytes, n_rows: int) -> list[list[str]]:
     """Lines as cells. An empty line is a missing score; those after the last row are the server's white space."""
     try:
@@ -251,10 +319,8 @@ def _decoded(body: bytes) -> str:
 
 
 def _rows_of(body: bytes) -> list[Json]:
-    lines = body.splitlines()
-    if len(lines) > 1 and lines[0].rstrip().endswith((b"}", b"]")) and lines[0].lstrip()[:1] in (b"{", b"["):
-        return [load_json(line) for line in lines if line.strip()]
-    document = load_json(body)
+    lines = [line for line in body.splitlines() if line.strip()]
+    document = _lines_as_list(lines) if len(lines) > 1 and _is_document(lines[0]) else load_json(body)
     if isinstance(document, dict) and "predictions" in document:
         document = document["predictions"]
     if isinstance(document, dict):
@@ -262,6 +328,20 @@ def _rows_of(body: bytes) -> list[Json]:
     if not isinstance(document, list):
         raise bad_format(body, 'a list, or {"predictions": [...]}', f"a single {type(document).__name__} came")
     return document
+
+
+def _is_document(line: bytes) -> bool:
+    """Whether a first line is complete, so that the lines are documents of their own."""
+    try:
+        _loaded(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _lines_as_list(lines: list[bytes]) -> Json:
+    """One document per line, read in one go: twenty thousand small calls would cost more than the parsing."""
+    return load_json(b"[" + b",".join(lines) + b"]")
 
 
 def _at(row: Json, key: str | int, body: bytes) -> Json:
@@ -317,6 +397,17 @@ def _number(value: Json, body: bytes) -> float:
         return float(value)
     except ValueError as error:
         raise bad_format(body, _NO_SCORES, f"{clip(str(value))} is not a number") from error
+
+
+def _scores_of(values: list[Json], body: bytes) -> NDArray[np.float64]:
+    """Scores of shape (rows, k) of numbers or lists of numbers; numpy's own reading first, the judging one second."""
+    try:
+        scores = np.array(values, dtype=np.float64)
+    except (ValueError, TypeError, OverflowError):
+        return _matrix([_numbers(value, body) for value in values], body)
+    if scores.ndim in (1, 2) and scores.size:
+        return scores.reshape(len(values), -1)
+    return _matrix([_numbers(value, body) for value in values], body)
 
 
 def _matrix(rows: list[list[float]], body: bytes) -> NDArray[np.float64]:
@@ -380,7 +471,7 @@ def read_table(body: bytes, content_type: str) -> pa.Table:
             return pa_csv.read_csv(pa.py_buffer(body), convert_options=pa_csv.ConvertOptions(strings_can_be_null=True))
         if kind == JSON:
             return _table_of_json(load_json(body))
-    except (pa.ArrowInvalid, OSError, BadPrediction) as error:
+    except (pa.ArrowException, OSError, ValueError, TypeError, BadPrediction) as error:
         raise DataError(
             Problem("ENDPOINT-REQUEST", "request.body", body[:80].decode("utf-8", "replace"), kind, clip(str(error)))
         ) from error

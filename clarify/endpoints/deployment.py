@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 from mlflow.deployments import BaseDeploymentClient, PredictionsResponse
 
 from clarify.endpoints.codec import CSV, JSON
-from clarify.endpoints.http import ANSWER_BYTES, ANSWER_BYTES_PER_ROW, Caller, Request
+from clarify.endpoints.exchange import Request
+from clarify.endpoints.http import Caller
 from clarify.endpoints.lease import (
     LeaseRecord,
     ProcessMark,
@@ -23,6 +24,7 @@ from clarify.endpoints.lease import (
     renew_lease,
 )
 from clarify.endpoints.pinning import PinnedModel, model_digest, pin_directory
+from clarify.endpoints.protocols import ANSWER_BYTES, ANSWER_BYTES_PER_ROW
 from clarify.errors import ConfigError, EndpointError, Problem
 
 if TYPE_CHECKING:

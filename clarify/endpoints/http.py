@@ -1,20 +1,39 @@
-"""Asking a model behind HTTP: ours, MLflow's, an Open Inference Protocol server, or a container on /invocations."""
+"""Asking a model behind HTTP: rows cut into requests, a few of them in flight, what is worth it tried again."""
 
 from __future__ import annotations
 
-import json
+import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
-from urllib.parse import SplitResult
 
-from clarify.endpoints import codec, oip
+from clarify.endpoints import codec
 from clarify.endpoints.addresses import checked_address, is_refused, refused_address
-from clarify.endpoints.base import Answer, EndpointSpec, InputColumn, ModelMetadata, Predictions, TensorSpec, Transport
-from clarify.endpoints.batching import cut, joined, requests_of, rows_per_request
+from clarify.endpoints.base import EndpointSpec, ModelMetadata, Predictions, Transport
+from clarify.endpoints.batching import FEWEST_ROWS, Part, cut, joined_predictions, padded
+from clarify.endpoints.discovery import discover
+from clarify.endpoints.exchange import (
+    BUSY,
+    TRY_LATER,
+    Oversized,
+    Received,
+    Request,
+    nobody,
+    refused,
+    retry_after_seconds,
+    says_too_large,
+    too_large,
+    too_much,
+    too_slow,
+)
+from clarify.endpoints.in_flight import Window, in_order
+from clarify.endpoints.protocols import Protocol, protocol_for
+from clarify.endpoints.request_size import RequestSize
 from clarify.endpoints.selection import no_predictions, select_predictions
-from clarify.errors import BadPrediction, ConfigError, EndpointUnavailable, Problem, clip
+from clarify.errors import BadPrediction
 from clarify.features import Features
 
 if TYPE_CHECKING:
@@ -22,37 +41,16 @@ if TYPE_CHECKING:
 
 # Waits between attempts, in seconds, the last one repeated: deterministic, so that a run can be told in advance.
 BACK_OFF_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.0)
-LONGEST_RETRY_AFTER_SECONDS = 30.0
 # A 500 is either a passing upset or a row the model cannot take; after this many the caller had better bisect.
 MOST_SERVER_ERRORS = 3
-METADATA_BYTES = 4 * 1024 * 1024
-ANSWER_BYTES = 1024 * 1024
-ANSWER_BYTES_PER_ROW = 4096
-_TRY_LATER = (429, 502, 503, 504)
-
-
-@dataclass(frozen=True)
-class Received:
-    """One HTTP answer, read whole and within the caps."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-@dataclass(frozen=True)
-class Request:
-    """One HTTP request, ready to be sent again if need be."""
-
-    method: str
-    url: str
-    headers: Mapping[str, str]
-    body: bytes
-    most_answer_bytes: int
+KEEP_ALIVE_SECONDS = 30.0
 
 
 class HttpEndpoint:
-    """An endpoint behind a URL; one per thread or process, since it keeps a connection alive.
+    """An endpoint behind a URL; one per process. Its own threads keep ``spec.max_in_flight`` requests in flight.
+
+    How many rows a request holds is found by experiment (see ``RequestSize`` for what that means for the answers'
+    bytes) unless ``spec.rows_per_request`` fixes it.
 
     Raises
     ------
@@ -64,9 +62,13 @@ class HttpEndpoint:
 
     def __init__(self, spec: EndpointSpec) -> None:
         self.spec = spec
+        self.window = Window(spec.max_in_flight)
         self._address = checked_address(spec.url or "")
-        self._caller = Caller(spec)
-        self.metadata = _discover(self._address, self._caller, spec)
+        self._caller = Caller(spec, self.window)
+        self.metadata: ModelMetadata = discover(self._address, self._caller.get)
+        self.sizes: dict[tuple[Transport, int], RequestSize] = {}        # by transport and width
+        self._pool: ThreadPoolExecutor | None = None
+        self._no_rows: Predictions | None = None     # the outputs of the last answer, without its rows
 
     def predict(self, features: Features) -> Predictions:
         """Predictions in the order of the rows.
@@ -81,16 +83,48 @@ class HttpEndpoint:
             The rows cannot be said in the server's protocol (ENDPOINT-NULL-TEXT, ENDPOINT-INPUTS).
         """
         if len(features) == 0:
-            return no_predictions(self.metadata, self.spec)
-        transport = self._transport(features)
-        most_rows = rows_per_request(len(features.columns), as_text=transport in ("csv", "json"))
-        answers = [
-            cut(self._ask(part, transport), n_rows) for part, n_rows in requests_of(features, most_rows)
-        ]
-        return select_predictions(joined(answers), self.metadata, self.spec)
+            return self._no_rows or no_predictions(self.metadata, self.spec)
+        parts = self.predict_parts(features, keeps=_nothing)
+        return joined_predictions([part.outcome for part in parts if isinstance(part.outcome, Predictions)])
+
+    def predict_parts(
+        self, features: Features, *, keeps: Callable[[BadPrediction], bool], once: bool = False
+    ) -> tuple[Part, ...]:
+        """Consecutive parts, one a request: predictions, or the error of a request that ``keeps`` wants to see.
+
+        With ``once`` a 500 is believed at once: the caller will ask about fewer rows anyway. Raises as ``predict``
+        for every other error, and then leaves alone what was not sent yet.
+        """
+        if len(features) == 0:
+            return ()
+        protocol = protocol_for(features, self.metadata, self._address, self.spec)
+        call = _Call(features, protocol, self.size_for(protocol, features), keeps, once)
+        spans = self._spans(len(features), call.size)
+        try:
+            if len(features) <= call.size.next_rows(len(features), self._lanes) or self.window.most == 1:
+                answered = [part for span in spans for part in self._ask(call, span)]
+            else:
+                work = partial(self._ask, call)
+                landed = in_order(work, spans, self._threads(), most_ahead=2 * self.window.most)
+                answered = [part for parts in landed for part in parts]
+        finally:
+            call.abandoned.set()
+        return tuple(answered)
+
+    def size_for(self, protocol: Protocol, features: Features) -> RequestSize:
+        """The size found so far for a transport and a width."""
+        key = (protocol.transport, len(features.columns))
+        if key not in self.sizes:
+            self.sizes[key] = RequestSize(
+                len(features.columns), protocol.as_text, fixed=self.spec.rows_per_request
+            )
+        return self.sizes[key]
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Give threads and connections back."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
         self._caller.close()
 
     def __enter__(self) -> HttpEndpoint:
@@ -99,18 +133,77 @@ class HttpEndpoint:
     def __exit__(self, *raised: object) -> None:
         self.close()
 
-    def _transport(self, features: Features) -> Transport:
-        if self.spec.transport != "auto":
-            return self.spec.transport
-        if self.metadata.server == "clarify":
-            return "tensor" if features.is_numeric else "arrow"
-        if self.metadata.server == "oip":
-            return "tensor"
-        return _text_transport(self.spec.content_type)
+    @property
+    def _lanes(self) -> int:
+        """Workers known to answer at once: rows are shared between them even when one request could hold all."""
+        return min(self.window.most, self.metadata.n_workers)
 
-    def _ask(self, features: Features, transport: Transport) -> Answer:
-        request = _request(features, transport, self.metadata, self._address, self.spec)
-        return _read(self._caller.call(request), len(features), self.spec)
+    def _spans(self, n_rows: int, size: RequestSize) -> Iterator[tuple[int, int]]:
+        """Consecutive spans, each as long as the size is when it is drawn."""
+        start = 0
+        while start < n_rows:
+            stop = min(start + size.next_rows(n_rows, self._lanes), n_rows)
+            yield start, stop
+            start = stop
+
+    def _ask(self, call: _Call, span: tuple[int, int]) -> list[Part]:
+        """One request, or smaller ones when it proves too large."""
+        start, stop = span
+        try:
+            outcome = self._outcome(call, start, stop)
+        except BadPrediction as error:
+            if not call.keeps(error):
+                raise
+            return [Part(start, stop, error)]
+        if isinstance(outcome, Predictions):
+            return [Part(start, stop, outcome)]
+        parts: list[Part] = []
+        if outcome.timed_out:
+            # A probe of 64 rows tells a slow model from a dead server, and how many rows it answers in time.
+            parts += self._ask(call, (start, start + FEWEST_ROWS))
+            start += FEWEST_ROWS
+        while start < stop:
+            middle = min(start + call.size.rows, stop)
+            parts += self._ask(call, (start, middle))
+            start = middle
+        return parts
+
+    def _outcome(self, call: _Call, start: int, stop: int) -> Predictions | Oversized:
+        rows = padded(call.features.with_values(call.features.values[start:stop]))
+        request = call.protocol.request_of(rows)
+        if call.size.exceeds(len(rows), len(request.body)):
+            return Oversized(too_large(Received(413, {}, b""), len(request.body)))
+        patience = Patience(
+            server_errors=1 if call.once else MOST_SERVER_ERRORS, may_split=call.size.may_split(len(rows)),
+            abandoned=call.abandoned,
+        )
+        received = self._caller.send(request, patience)
+        if isinstance(received, Oversized):
+            call.size.refused(len(rows))
+            return received
+        if received.attempts == 1:
+            call.size.answered(len(rows), received.seconds)
+        answer = cut(call.protocol.read(received, len(rows)), stop - start)
+        predictions = select_predictions(answer, self.metadata, self.spec)
+        self._no_rows = without_rows(predictions)
+        return predictions
+
+    def _threads(self) -> ThreadPoolExecutor:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self.window.most, thread_name_prefix="endpoint")
+        return self._pool
+
+
+@dataclass(frozen=True, eq=False)
+class _Call:
+    """What the threads of one call to ``predict`` share."""
+
+    features: Features
+    protocol: Protocol
+    size: RequestSize
+    keeps: Callable[[BadPrediction], bool]
+    once: bool
+    abandoned: threading.Event = field(default_factory=threading.Event)
 
 
 def read_metadata(spec: EndpointSpec) -> ModelMetadata:
@@ -119,186 +212,129 @@ def read_metadata(spec: EndpointSpec) -> ModelMetadata:
         return endpoint.metadata
 
 
-# --- requests and answers ---------------------------------------------------------------------------------------------
+def without_rows(predictions: Predictions) -> Predictions:
+    """The outputs of predictions, and no rows."""
+    scores, labels = predictions.scores, predictions.labels
+    return replace(predictions, scores=None if scores is None else scores[:0].copy(), labels=labels and ())
 
 
-def _text_transport(content_type: str | None) -> Transport:
-    kind = (content_type or codec.CSV).split(";")[0].strip().lower()
-    if kind == codec.CSV:
-        return "csv"
-    if kind == codec.JSON:
-        return "json"
-    raise ConfigError(
-        Problem("ENDPOINT-CONTENT-TYPE", "predictor.content_type", kind, f"{codec.CSV} or {codec.JSON}")
-    )
+def _nothing(error: BadPrediction) -> bool:
+    return False
 
 
-def _request(
-    features: Features, transport: Transport, metadata: ModelMetadata, address: SplitResult, spec: EndpointSpec
-) -> Request:
-    most = ANSWER_BYTES + ANSWER_BYTES_PER_ROW * len(features)
-    if transport == "tensor":
-        if metadata.server == "clarify":
-            body, length = oip.encode_features(features)
-            url = f"{_base(address)}/v2/models/model/infer"
-        else:
-            body, length = oip.encode_foreign(features, metadata.tensors)
-            url = metadata.url
-        headers = {"Content-Type": oip.OCTETS, oip.HEADER_LENGTH: str(length)}
-        return Request("POST", url, headers, body, most)
-    if transport == "arrow":
-        body, content_type, accept = codec.encode_arrow(features), codec.ARROW_STREAM, codec.ARROW_STREAM
-    elif transport == "json":
-        body, content_type = codec.encode_dataframe_split(features), codec.JSON
-        accept = spec.accept_type or codec.JSON
-    else:
-        body = codec.encode_csv(features, header=metadata.server in ("clarify", "mlflow"))
-        content_type, accept = codec.CSV, spec.accept_type or (codec.JSON if metadata.server == "mlflow" else codec.CSV)
-    return Request("POST", _invocations(address), {"Content-Type": content_type, "Accept": accept}, body, most)
+# --- connections ------------------------------------------------------------------------------------------------------
 
 
-def _read(received: Received, n_rows: int, spec: EndpointSpec) -> Answer:
-    kind = received.headers.get("content-type", "").split(";")[0].strip().lower()
-    length = received.headers.get(oip.HEADER_LENGTH.lower(), "")
-    if length.isdigit() or kind == oip.OCTETS:
-        return oip.read_answer(received.body, int(length) if length.isdigit() else None, n_rows)
-    if kind == codec.ARROW_STREAM:
-        return codec.read_arrow_answer(received.body, n_rows)
-    if kind in (codec.JSON, codec.JSON_LINES, "application/x-ndjson") or _looks_like_json(received.body, kind):
-        if received.body[:400].find(b'"outputs"') >= 0:
-            return oip.read_answer(received.body, None, n_rows)
-        return codec.read_json_answer(received.body, n_rows, label=spec.label, probability=spec.probability)
-    label, probability = _position(spec.label, "label"), _position(spec.probability, "probability")
-    return codec.read_csv_answer(received.body, n_rows, label=label, probability=probability)
+@dataclass(frozen=True, eq=False)
+class Patience:
+    """When a request is given up, besides the time a server may be unavailable."""
+
+    server_errors: int = MOST_SERVER_ERRORS
+    accepts_any: bool = False                # any status but "try later" is an answer
+    may_split: bool = False                  # a refused size or a timeout comes back as Oversized
+    abandoned: threading.Event = field(default_factory=threading.Event)
 
 
-def _looks_like_json(body: bytes, kind: str) -> bool:
-    return kind != codec.CSV and body.lstrip()[:1] == b"{"
+@dataclass(frozen=True)
+class _Silence:
+    """Why there was no answer, and whether it was for want of time."""
 
-
-def _position(place: int | str | None, key: str) -> int | None:
-    if place is None or isinstance(place, int):
-        return place
-    if place.isdigit():
-        return int(place)
-    raise ConfigError(
-        Problem("ENDPOINT-CSV-POSITION", f"predictor.{key}", place, "a column's position, as the answer is CSV")
-    )
-
-
-def _base(address: SplitResult) -> str:
-    path = address.path.rstrip("/").removesuffix("/invocations")
-    return f"{address.scheme}://{address.netloc}{path}"
-
-
-def _invocations(address: SplitResult) -> str:
-    """A URL with a path of its own is taken as it is; a bare host answers at /invocations."""
-    if address.path.strip("/"):
-        query = f"?{address.query}" if address.query else ""
-        return f"{address.scheme}://{address.netloc}{address.path}{query}"
-    return f"{address.scheme}://{address.netloc}/invocations"
-
-
-# --- who answers ------------------------------------------------------------------------------------------------------
-
-
-def _discover(address: SplitResult, caller: Caller, spec: EndpointSpec) -> ModelMetadata:
-    """Ask the server who it is: ours, an Open Inference Protocol model named in the path, MLflow's, or a container."""
-    if "/v2/models/" in address.path:
-        return _foreign_tensors(address, caller)
-    if address.path.strip("/") not in ("", "invocations"):
-        return ModelMetadata("invocations")
-    base = f"{address.scheme}://{address.netloc}"
-    ours = _get(caller, f"{base}/v2/models/model")
-    parameters = ours.get("parameters") if ours is not None else None
-    if isinstance(parameters, dict) and parameters.get("server") == "clarify":
-        return _our_metadata(parameters)
-    version = caller.call(Request("GET", f"{base}/version", {}, b"", METADATA_BYTES), accept_any=True)
-    if version.status == 200 and version.body[:1].isdigit() and len(version.body) < 40:
-        return ModelMetadata("mlflow")
-    return ModelMetadata("invocations")
-
-
-def _get(caller: Caller, url: str) -> dict[str, codec.Json] | None:
-    received = caller.call(Request("GET", url, {}, b"", METADATA_BYTES), accept_any=True)
-    if received.status != 200:
-        return None
-    try:
-        document = json.loads(received.body)
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
-
-
-def _our_metadata(parameters: Mapping[str, codec.Json]) -> ModelMetadata:
-    try:
-        columns = tuple(InputColumn(**column) for column in parameters["columns"])  # type: ignore[union-attr, arg-type]
-        return ModelMetadata(
-            "clarify", parameters["output_kind"], tuple(parameters["classes"]), columns,  # type: ignore[arg-type]
-            str(parameters["digest"]), int(parameters["n_workers"]),  # type: ignore[arg-type]
-        )
-    except (KeyError, TypeError) as error:
-        raise codec.bad_format(str(parameters).encode(), "our server's metadata", str(error)) from error
-
-
-def _foreign_tensors(address: SplitResult, caller: Caller) -> ModelMetadata:
-    path = address.path.rstrip("/").removesuffix("/infer")
-    model = f"{address.scheme}://{address.netloc}{path}"
-    document = _get(caller, model)
-    listed = document.get("inputs", []) if document is not None else []
-    tensors = tuple(
-        TensorSpec(str(entry.get("name")), str(entry.get("datatype", "")), _rank(entry.get("shape")))
-        for entry in (listed if isinstance(listed, list) else [])
-        if isinstance(entry, dict)
-    )
-    return ModelMetadata("oip", tensors=tensors, url=f"{model}/infer")
-
-
-def _rank(shape: codec.Json) -> int:
-    return len(shape) if isinstance(shape, list) else 2
-
-
-# --- one connection ---------------------------------------------------------------------------------------------------
+    reason: str
+    timed_out: bool
 
 
 class Caller:
-    """Sends requests over a kept connection, retries what is worth it, and reads no more than it may."""
+    """Sends requests over kept connections, retries what is worth it, and reads no more than it may.
 
-    def __init__(self, spec: EndpointSpec) -> None:
+    Shared by the threads of one endpoint, which the window holds to what the server bears.
+    """
+
+    def __init__(self, spec: EndpointSpec, window: Window | None = None) -> None:
         import httpx
+
+        window = window or Window(spec.max_in_flight)
 
         self._timeout_seconds = spec.timeout_seconds
         self._unavailable_seconds = spec.unavailable_seconds
+        self._window = window
         # trust_env would send credentials from ~/.netrc and go through proxies nobody named here.
         self._client: httpx.Client = httpx.Client(
             timeout=spec.timeout_seconds, follow_redirects=False, trust_env=False,
             headers={"Accept-Encoding": "identity"},
+            limits=httpx.Limits(
+                max_connections=window.most, max_keepalive_connections=window.most, keepalive_expiry=KEEP_ALIVE_SECONDS
+            ),
         )
 
     def close(self) -> None:
         self._client.close()
 
+    def get(self, request: Request) -> Received:
+        """Any answer that is not "try later"."""
+        return self.call(request, accept_any=True)
+
     def call(self, request: Request, *, accept_any: bool = False) -> Received:
-        """Send until answered; a status other than 200 raises unless ``accept_any``."""
+        """Send until answered; a status other than 200 raises unless any is accepted."""
+        outcome = self.send(request, Patience(accepts_any=accept_any))
+        if isinstance(outcome, Oversized):
+            raise outcome.error
+        return outcome
+
+    def send(self, request: Request, patience: Patience) -> Received | Oversized:
+        """Send until answered, refused for its size, or given up.
+
+        The time a server may be unavailable counts from the first attempt and leaves out the waits for a place in
+        the window. A ``Retry-After`` beyond that time is not waited for.
+        """
         deadline = time.monotonic() + self._unavailable_seconds
         server_errors, attempts = 0, 0
         while True:
-            outcome = self._attempt(request)
+            outcome, sent_at, waited = self._in_window(request)
+            deadline += waited
             wait = BACK_OFF_SECONDS[min(attempts, len(BACK_OFF_SECONDS) - 1)]
             attempts += 1
             if isinstance(outcome, Received):
-                if outcome.status == 200 or (accept_any and outcome.status not in _TRY_LATER):
-                    return outcome
                 server_errors += outcome.status == 500
-                if outcome.status not in (*_TRY_LATER, 500) or server_errors >= MOST_SERVER_ERRORS:
-                    raise _refused(outcome)
-                wait = max(wait, _retry_after(outcome))
-                outcome = f"status {outcome.status}"
-            if time.monotonic() + wait > deadline:
-                raise _nobody(request.url, outcome, self._unavailable_seconds)
-            time.sleep(wait)
+                settled = self._settled(outcome, request, patience, server_errors)
+                if settled is not None:
+                    return replace(settled, attempts=attempts) if isinstance(settled, Received) else settled
+                wait = max(wait, retry_after_seconds(outcome))
+                if outcome.status in BUSY:
+                    self._window.busy(sent_at, min(wait, max(deadline - time.monotonic(), 0.0)))
+                last = f"status {outcome.status}" + (f", to be asked again in {wait:g} s" if wait > 3.0 else "")
+            elif outcome.timed_out and patience.may_split:
+                return Oversized(nobody(request.url, outcome.reason, self._timeout_seconds), timed_out=True)
+            else:
+                last = outcome.reason
+            if time.monotonic() + wait > deadline or patience.abandoned.wait(wait):
+                raise nobody(request.url, last, self._unavailable_seconds)
 
-    def _attempt(self, request: Request) -> Received | str:
+    def _settled(
+        self, received: Received, request: Request, patience: Patience, server_errors: int
+    ) -> Received | Oversized | None:
+        """What the caller gets; None when another attempt is worth it."""
+        if received.status == 200 or (patience.accepts_any and received.status not in TRY_LATER):
+            self._window.answered()
+            return received
+        if says_too_large(received):
+            error = too_large(received, len(request.body))
+            if patience.may_split:
+                return Oversized(error)
+            raise error
+        if received.status not in (*TRY_LATER, 500) or server_errors >= patience.server_errors:
+            raise refused(received)
+        return None
+
+    def _in_window(self, request: Request) -> tuple[Received | _Silence, float, float]:
+        """One attempt in its place: the outcome, when it was sent (monotonic), and the seconds waited before."""
+        waited = self._window.enter()
+        sent_at = time.monotonic()
+        try:
+            return self._attempt(request, sent_at), sent_at, waited
+        finally:
+            self._window.leave()
+
+    def _attempt(self, request: Request, sent_at: float) -> Received | _Silence:
         """The answer, or in words why there was none and another try is worth it."""
         import httpx
 
@@ -306,9 +342,11 @@ class Caller:
             with self._client.stream(
                 request.method, request.url, headers=dict(request.headers), content=request.body or None
             ) as response:
-                return self._received(response, request)
+                received = self._received(response, request)
+            return replace(received, seconds=time.monotonic() - sent_at)
         except (httpx.TransportError, OSError) as error:
-            return f"{type(error).__name__}: {error}"
+            timed_out = isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout)
+            return _Silence(f"{type(error).__name__}: {error}", timed_out)
 
     def _received(self, response: httpx.Response, request: Request) -> Received:
         _check_peer(response)
@@ -321,9 +359,9 @@ class Caller:
         for part in response.iter_raw():
             size += len(part)
             if size > request.most_answer_bytes:
-                raise _too_much(request.most_answer_bytes)
+                raise too_much(request.most_answer_bytes)
             if time.monotonic() > deadline:
-                raise _too_slow(self._timeout_seconds)
+                raise too_slow(self._timeout_seconds)
             parts.append(part)
         return Received(response.status_code, response.headers, b"".join(parts))
 
@@ -334,43 +372,3 @@ def _check_peer(response: httpx.Response) -> None:
     peer = stream.get_extra_info("server_addr") if stream is not None else None
     if peer and is_refused(str(peer[0])):
         raise refused_address(str(peer[0]), "the name moved to a link-local address")
-
-
-def _retry_after(received: Received) -> float:
-    try:
-        return min(max(float(received.headers.get("retry-after", "0")), 0.0), LONGEST_RETRY_AFTER_SECONDS)
-    except ValueError:
-        return 0.0                           # a date: our own schedule is as good
-
-
-def _refused(received: Received) -> BadPrediction:
-    """The server's own problems when it is ours, else its status and the beginning of what it said."""
-    try:
-        document = json.loads(received.body)
-        return BadPrediction(*(Problem(**{k: str(v) for k, v in problem.items()}) for problem in document["problems"]))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        said = received.body[:300].decode("utf-8", "replace")
-        return BadPrediction(
-            Problem("ENDPOINT-STATUS", "endpoint.status", str(received.status), "200", f"the server said: {clip(said)}")
-        )
-
-
-def _nobody(url: str, last: str, seconds: float) -> EndpointUnavailable:
-    return EndpointUnavailable(
-        Problem(
-            "ENDPOINT-UNAVAILABLE", "endpoint.url", f"{url}: {last}", f"an answer within {seconds:g} s",
-            "is the server up, and is the address right?",
-        )
-    )
-
-
-def _too_much(most: int) -> BadPrediction:
-    return BadPrediction(
-        Problem("ENDPOINT-BYTES", "endpoint.answer", f"more than {most} bytes", f"{most} bytes for these rows")
-    )
-
-
-def _too_slow(seconds: float) -> BadPrediction:
-    return BadPrediction(
-        Problem("ENDPOINT-SLOW", "endpoint.answer", "an answer that does not end", f"an answer within {seconds:g} s")
-    )

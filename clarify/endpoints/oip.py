@@ -1,23 +1,25 @@
-"""The Open Inference Protocol, version 2, with its binary extension: tensors as they lie in memory.
+"""The Open Inference Protocol, version 2: tensors as JSON, or as they lie in memory with its binary extension.
 
-A body is a JSON header of the length told in ``Inference-Header-Content-Length``, then the raw tensors in order.
+A binary body is a JSON header of the length told in ``Inference-Header-Content-Length``, then the raw tensors in order.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clarify.endpoints.base import Answer, TensorSpec
-from clarify.endpoints.codec import Json, bad_format, check_count, dump_json, load_json
+from clarify.endpoints.codec import Json, bad_format, check_count, dump_json, load_json, refuse_infinite
 from clarify.errors import BadPrediction, DataError, Problem
 from clarify.features import FeatureColumn, Features, Kind
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 OCTETS = "application/octet-stream"
+BINARY_EXTENSION = "binary_tensor_data"
 
 _DTYPES: dict[str, str] = {
     "FP64": "<f8", "FP32": "<f4", "FP16": "<f2", "INT64": "<i8", "INT32": "<i4", "INT16": "<i2", "INT8": "|i1",
@@ -28,12 +30,12 @@ _KIND_DATATYPES: dict[Kind, str] = {"int": "INT64", "float": "FP64", "bool": "BO
 
 @dataclass(frozen=True)
 class Tensor:
-    """One named tensor on the wire."""
+    """One named tensor: numbers of the datatype's dtype, or words in row-major order."""
 
     name: str
     datatype: str
     shape: tuple[int, ...]
-    payload: bytes | memoryview
+    values: NDArray[np.generic] | Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def encode_features(features: Features) -> tuple[bytes, int]:
         "columns": list(features.names),
         "kinds": [column.kind for column in features.columns],
     }
-    return _body([Tensor("rows", "FP64", matrix.shape, _as_bytes(matrix))], parameters)
+    return _binary_body("inputs", [Tensor("rows", "FP64", matrix.shape, matrix)], {"parameters": parameters})
 
 
 def read_request(body: bytes, header_length: int | None) -> TensorRequest:
@@ -70,9 +72,9 @@ def read_request(body: bytes, header_length: int | None) -> TensorRequest:
         header, tensors = _read(body, header_length)
     except BadPrediction as error:
         raise DataError(*error.problems) from error
-    if len(tensors) != 1 or len(tensors[0][1]) != 2 or not isinstance(tensors[0][2], np.ndarray):
+    if len(tensors) != 1 or len(tensors[0].shape) != 2 or not isinstance(tensors[0].values, np.ndarray):
         raise _bad_request(f"{len(tensors)} tensors", "one numeric tensor of shape [rows, columns]")
-    _, shape, values = tensors[0]
+    shape, values = tensors[0].shape, tensors[0].values
     parameters = header.get("parameters")
     parameters = parameters if isinstance(parameters, dict) else {}
     names, kinds = parameters.get("columns"), parameters.get("kinds")
@@ -88,28 +90,45 @@ def encode_answer(answer: Answer, model: str, digest: str) -> tuple[bytes, int]:
     """Our server's answer: FP64 [rows, scores], or BYTES [rows] of class names."""
     if answer.scores is None:
         labels = answer.labels or ()
-        tensor = Tensor("labels", "BYTES", (len(labels),), _bytes_payload(labels))
+        tensor = Tensor("labels", "BYTES", (len(labels),), labels)
     else:
         scores = np.ascontiguousarray(answer.scores, dtype="<f8")
-        tensor = Tensor("scores", "FP64", scores.shape, _as_bytes(scores))
-    return _body([tensor], {"digest": digest}, model=model, answering=True)
+        tensor = Tensor("scores", "FP64", scores.shape, scores)
+    return _binary_body("outputs", [tensor], {"model_name": model, "parameters": {"digest": digest}})
 
 
 # --- foreign servers --------------------------------------------------------------------------------------------------
 
 
-def encode_foreign(features: Features, inputs: tuple[TensorSpec, ...]) -> tuple[bytes, int]:
+def encode_foreign(
+    features: Features, inputs: tuple[TensorSpec, ...], *, outputs: Sequence[str] = (), binary: bool = True
+) -> tuple[bytes, int | None]:
     """Features for a foreign model: one tensor when it has one matrix input, else one tensor per column.
 
-    Integers with missing values travel as FP64 with NaN; a missing text has no encoding.
+    A model that lists no inputs gets one FP64 matrix when all columns are numbers. Integers with missing values
+    travel as FP64 with NaN (null in JSON); a missing text has no encoding. ``outputs`` names what the model should
+    answer, where it answers several. Returns the body and, of a binary one, the length of its header.
 
     Raises
     ------
     DataError
-        ENDPOINT-NULL-TEXT, ENDPOINT-INPUTS.
+        ENDPOINT-NULL-TEXT, ENDPOINT-NULL-INPUT, ENDPOINT-INFINITE-INPUT, ENDPOINT-INPUTS.
     """
+    tensors = _foreign_tensors(features, inputs)
+    document: dict[str, object] = {"outputs": [{"name": name} for name in outputs]} if outputs else {}
+    if binary:
+        return _binary_body("inputs", tensors, {**document, "parameters": {"binary_data_output": True}})
+    # MLServer and KServe make a data frame of named tensors when asked to; others ignore the word.
+    if len(tensors) > 1:
+        document["parameters"] = {"content_type": "pd"}
+    return _json_body(tensors, document), None
+
+
+def _foreign_tensors(features: Features, inputs: tuple[TensorSpec, ...]) -> list[Tensor]:
+    if not inputs and features.is_numeric:
+        inputs = (TensorSpec("input-0", "FP64", 2),)
     if len(inputs) == 1 and inputs[0].rank == 2 and (len(features.columns) != 1 or features.is_numeric):
-        return _body([_matrix_tensor(features, inputs[0])], {}, binary_output=True)
+        return [_matrix_tensor(features, inputs[0])]
     named = {column.name: position for position, column in enumerate(features.columns)}
     wanted = inputs or tuple(TensorSpec(name, "", 2) for name in features.names)
     unknown = [spec.name for spec in wanted if spec.name not in named]
@@ -120,15 +139,20 @@ def encode_foreign(features: Features, inputs: tuple[TensorSpec, ...]) -> tuple[
                 f"columns {', '.join(spec.name for spec in wanted)}", f"missing: {', '.join(unknown)}",
             )
         )
-    tensors = [
+    return [
         _column_tensor(features.columns[named[spec.name]], features.values[:, named[spec.name]], spec)
         for spec in wanted
     ]
-    return _body(tensors, {}, binary_output=True)
 
 
-def read_answer(body: bytes, header_length: int | None, n_rows: int) -> Answer:
-    """The first output of shape [rows] or [rows, scores]; text outputs are labels.
+def read_answer(
+    body: bytes, header_length: int | None, n_rows: int, *, label: str | None = None, probability: str | None = None
+) -> Answer:
+    """Outputs of shape [rows] or [rows, scores] as scores and labels.
+
+    ``probability`` and ``label`` name the outputs to take. Without names the scores are the first output of floats,
+    or of integers when there is none, and the labels the first output of text, or of integers beside the floats:
+    converted classifiers answer ``label`` as INT64 before ``probabilities``.
 
     Raises
     ------
@@ -138,45 +162,81 @@ def read_answer(body: bytes, header_length: int | None, n_rows: int) -> Answer:
     _, tensors = _read(body, header_length)
     if not tensors:
         raise bad_format(body, "at least one output tensor", "outputs is empty")
-    scores: NDArray[np.float64] | None = None
-    labels: tuple[str, ...] | None = None
-    for _, shape, values in tensors:
-        check_count(shape[0] if shape else 0, n_rows)
-        if isinstance(values, np.ndarray) and scores is None:
-            scores = values.astype(np.float64).reshape(n_rows, -1)
-        elif isinstance(values, tuple) and labels is None:
-            check_count(len(values), n_rows)
-            labels = values
-    return Answer(scores, labels)
+    for tensor in tensors:
+        check_count(tensor.shape[0] if tensor.shape else 0, n_rows)
+    words = [tensor for tensor in tensors if not isinstance(tensor.values, np.ndarray)]
+    floats = [tensor for tensor in tensors if tensor.datatype.startswith("FP")]
+    whole = [tensor for tensor in tensors if tensor not in words and tensor not in floats]
+    if label is None and probability is None:
+        scored, labelled = [*floats, *whole][:1], (words or (whole if floats else []))[:1]
+    else:
+        scored, labelled = _named(tensors, probability, body), _named(tensors, label, body)
+    return Answer(
+        _scores(scored[0], n_rows, body) if scored else None,
+        _labels(labelled[0], n_rows) if labelled else None,
+    )
+
+
+def _named(tensors: Sequence[ReadTensor], name: str | None, body: bytes) -> list[ReadTensor]:
+    found = [tensor for tensor in tensors if tensor.name == name]
+    if name is not None and not found:
+        raise bad_format(body, f"an output named {name}", f"outputs: {', '.join(tensor.name for tensor in tensors)}")
+    return found
+
+
+def _scores(tensor: ReadTensor, n_rows: int, body: bytes) -> NDArray[np.float64]:
+    if not isinstance(tensor.values, np.ndarray):
+        raise bad_format(body, "scores as numbers", f"{tensor.name} holds {tensor.datatype}")
+    return tensor.values.astype(np.float64).reshape(n_rows, -1)
+
+
+def _labels(tensor: ReadTensor, n_rows: int) -> tuple[str, ...]:
+    values = tensor.values.ravel().tolist() if isinstance(tensor.values, np.ndarray) else tensor.values
+    check_count(len(values), n_rows)
+    return tuple(str(value) for value in values)
 
 
 # --- bytes ------------------------------------------------------------------------------------------------------------
 
 
-def _body(
-    tensors: list[Tensor], parameters: dict[str, Json], *, model: str = "", answering: bool = False,
-    binary_output: bool = False,
-) -> tuple[bytes, int]:
-    listed: list[Json] = [
+def _binary_body(direction: str, tensors: Sequence[Tensor], document: Mapping[str, object]) -> tuple[bytes, int]:
+    payloads = [_payload(tensor.values) for tensor in tensors]
+    listed = [
         {
             "name": tensor.name, "datatype": tensor.datatype, "shape": list(tensor.shape),
-            "parameters": {"binary_data_size": len(tensor.payload)},
+            "parameters": {"binary_data_size": len(payload)},
         }
-        for tensor in tensors
+        for tensor, payload in zip(tensors, payloads, strict=True)
     ]
-    document: dict[str, Json] = {"outputs": listed, "model_name": model} if answering else {"inputs": listed}
-    if binary_output:
-        parameters = {**parameters, "binary_data_output": True}
-    if parameters:
-        document["parameters"] = parameters
-    header = dump_json(document)
-    return b"".join([header, *(tensor.payload for tensor in tensors)]), len(header)
+    header = dump_json({direction: listed, **document})
+    return b"".join([header, *payloads]), len(header)
 
 
-_Read = tuple[str, tuple[int, ...], NDArray[np.generic] | tuple[str, ...]]
+def _json_body(tensors: Sequence[Tensor], document: Mapping[str, object]) -> bytes:
+    """Data flattened in row-major order, as the protocol has it; NaN becomes null."""
+    return dump_json({"inputs": [_json_tensor(tensor) for tensor in tensors], **document})
 
 
-def _read(body: bytes, header_length: int | None) -> tuple[dict[str, Json], list[_Read]]:
+def _json_tensor(tensor: Tensor) -> dict[str, object]:
+    described = {"name": tensor.name, "datatype": tensor.datatype, "shape": list(tensor.shape)}
+    if not isinstance(tensor.values, np.ndarray):
+        return {**described, "parameters": {"content_type": "str"}, "data": tensor.values}
+    if tensor.datatype.startswith("FP"):
+        refuse_infinite(tensor.values.astype(np.float64, copy=False))
+    return {**described, "data": np.ascontiguousarray(tensor.values).ravel()}
+
+
+@dataclass(frozen=True, eq=False)
+class ReadTensor:
+    """One tensor as it came: numbers in its shape, or words in row-major order."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+    values: NDArray[np.generic] | tuple[str, ...]
+
+
+def _read(body: bytes, header_length: int | None) -> tuple[dict[str, Json], list[ReadTensor]]:
     length = len(body) if header_length is None else header_length
     if not 0 < length <= len(body):
         raise bad_format(body, f"a {HEADER_LENGTH} of at most {len(body)} bytes", f"it says {length}")
@@ -186,7 +246,7 @@ def _read(body: bytes, header_length: int | None) -> tuple[dict[str, Json], list
     listed = header.get("outputs", header.get("inputs"))
     if not isinstance(listed, list) or not all(isinstance(entry, dict) for entry in listed):
         raise bad_format(body, "a list of tensors", f"{listed!r:.80}")
-    tensors: list[_Read] = []
+    tensors: list[ReadTensor] = []
     offset = length
     for entry in listed:
         tensor, offset = _read_tensor(body, entry, offset)  # type: ignore[arg-type]
@@ -196,23 +256,24 @@ def _read(body: bytes, header_length: int | None) -> tuple[dict[str, Json], list
     return header, tensors
 
 
-def _read_tensor(body: bytes, entry: dict[str, Json], offset: int) -> tuple[_Read, int]:
+def _read_tensor(body: bytes, entry: dict[str, Json], offset: int) -> tuple[ReadTensor, int]:
     name, datatype = str(entry.get("name", "")), str(entry.get("datatype", ""))
     shape = _shape_of(entry, body)
     parameters = entry.get("parameters")
     size = parameters.get("binary_data_size") if isinstance(parameters, dict) else None
     if size is None:
-        return (name, shape, _of_json(entry.get("data"), datatype, shape, body)), offset
+        return ReadTensor(name, datatype, shape, _of_json(entry.get("data"), datatype, shape, body)), offset
     if not isinstance(size, int) or size < 0 or offset + size > len(body):
         raise bad_format(body, "a binary_data_size within the body", f"{name} says {size}")
     if datatype == "BYTES":
-        return (name, shape, _words_of(body[offset : offset + size], body)), offset + size
+        return ReadTensor(name, datatype, shape, _words_of(body[offset : offset + size], body)), offset + size
     if datatype not in _DTYPES:
         raise bad_format(body, ", ".join((*_DTYPES, "BYTES")), f"{name} has datatype {datatype!r}")
     dtype = np.dtype(_DTYPES[datatype])
     if _count(shape) * dtype.itemsize != size:
         raise bad_format(body, f"{_count(shape) * dtype.itemsize} bytes for shape {list(shape)}", f"{size} came")
-    return (name, shape, np.frombuffer(body, dtype, _count(shape), offset).reshape(shape)), offset + size
+    values = np.frombuffer(body, dtype, _count(shape), offset).reshape(shape)
+    return ReadTensor(name, datatype, shape, values), offset + size
 
 
 def _shape_of(entry: dict[str, Json], body: bytes) -> tuple[int, ...]:
@@ -226,10 +287,13 @@ def _of_json(data: Json, datatype: str, shape: tuple[int, ...], body: bytes) -> 
     if not isinstance(data, list):
         raise bad_format(body, "tensor data as a list", f"{data!r:.80}")
     if datatype == "BYTES":
-        return tuple(str(value) for value in data)
+        return tuple(str(word) for value in data for word in (value if isinstance(value, list) else [value]))
     try:
-        return np.array(data, dtype=np.float64).reshape(shape)
-    except (TypeError, ValueError) as error:
+        # Integers stay exact unless one is missing; a datatype we do not know is taken for numbers.
+        dtype = _DTYPES.get(datatype, "<f8")
+        exact = not datatype.startswith("FP") and None not in data
+        return np.array(data, dtype=dtype if exact else "<f8").reshape(shape)
+    except (TypeError, ValueError, OverflowError) as error:
         raise bad_format(body, f"numbers of shape {list(shape)}", str(error)) from error
 
 
@@ -245,14 +309,12 @@ def _words_of(payload: bytes, body: bytes) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _bytes_payload(words: tuple[str, ...]) -> bytes:
-    encoded = {word: struct.pack("<I", len(data := word.encode())) + data for word in set(words)}
-    return b"".join(encoded[word] for word in words)
-
-
-def _as_bytes(matrix: NDArray[np.float64]) -> memoryview:
-    """The matrix where it lies: copied once, into the body. An empty one has no bytes to cast."""
-    return matrix.data.cast("B") if matrix.size else memoryview(b"")
+def _payload(values: NDArray[np.generic] | Sequence[str]) -> bytes | memoryview:
+    """Numbers where they lie, copied once, into the body (an empty array has no bytes to cast); words with lengths."""
+    if isinstance(values, np.ndarray):
+        return np.ascontiguousarray(values).data.cast("B") if values.size else b""
+    encoded = {word: struct.pack("<I", len(data := word.encode())) + data for word in set(values)}
+    return b"".join([encoded[word] for word in values])
 
 
 def _count(shape: tuple[int, ...]) -> int:
@@ -263,6 +325,10 @@ def _count(shape: tuple[int, ...]) -> int:
 
 
 def _matrix_tensor(features: Features, spec: TensorSpec) -> Tensor:
+    if spec.datatype == "BYTES":
+        columns = [_words(column, features.values[:, j]) for j, column in enumerate(features.columns)]
+        words = [word for row in zip(*columns, strict=True) for word in row]
+        return Tensor(spec.name, "BYTES", features.values.shape, words)
     if not features.is_numeric or spec.datatype not in _DTYPES:
         raise DataError(
             Problem(
@@ -271,25 +337,22 @@ def _matrix_tensor(features: Features, spec: TensorSpec) -> Tensor:
             )
         )
     values = _numbers_as(features.values, spec)
-    return Tensor(spec.name, spec.datatype, values.shape, values.tobytes())
+    return Tensor(spec.name, spec.datatype, values.shape, values)
 
 
 def _column_tensor(column: FeatureColumn, values: NDArray[np.float64], spec: TensorSpec) -> Tensor:
     shape = (len(values), 1) if spec.rank == 2 else (len(values),)
-    if column.kind == "text":
-        return Tensor(column.name, "BYTES", shape, _bytes_payload(_words(column, values)))
-    if column.vocabulary is not None:
-        values = np.array([np.nan if np.isnan(v) else float(column.vocabulary[int(v)]) for v in values])
+    if column.kind == "text" or spec.datatype == "BYTES":
+        return Tensor(column.name, "BYTES", shape, _words(column, values))
     datatype = spec.datatype or _KIND_DATATYPES[column.kind]
-    if datatype == "BYTES":
-        whole = column.kind != "float"
-        return Tensor(
-            column.name, "BYTES", shape, _bytes_payload(tuple(str(int(v)) if whole else repr(float(v)) for v in values))
-        )
+    if column.vocabulary is not None:
+        if datatype == "INT64" and not np.isnan(values).any():
+            return Tensor(column.name, "INT64", shape, np.array(column.vocabulary, np.int64)[values.astype(np.int64)])
+        values = np.array([np.nan if np.isnan(v) else float(column.vocabulary[int(v)]) for v in values])
     if np.isnan(values).any() and not datatype.startswith("FP"):
         datatype = "FP64"
     typed = _numbers_as(values, TensorSpec(spec.name, datatype, spec.rank))
-    return Tensor(column.name, datatype, shape, typed.tobytes())
+    return Tensor(column.name, datatype, shape, typed)
 
 
 def _numbers_as(values: NDArray[np.float64], spec: TensorSpec) -> NDArray[np.generic]:
@@ -303,7 +366,8 @@ def _numbers_as(values: NDArray[np.float64], spec: TensorSpec) -> NDArray[np.gen
     return np.ascontiguousarray(values).astype(_DTYPES[spec.datatype])
 
 
-def _words(column: FeatureColumn, values: NDArray[np.float64]) -> tuple[str, ...]:
+def _words(column: FeatureColumn, values: NDArray[np.float64]) -> list[str]:
+    """Every cell as text: words as they are, whole numbers without a point, other numbers by Python's shortest."""
     if np.isnan(values).any():
         raise DataError(
             Problem(
@@ -311,8 +375,11 @@ def _words(column: FeatureColumn, values: NDArray[np.float64]) -> tuple[str, ...
                 "the Open Inference Protocol has no missing text; fill the column or serve the model with us",
             )
         )
-    vocabulary = column.vocabulary or ()
-    return tuple(str(vocabulary[int(code)]) for code in values)
+    if column.vocabulary is not None:
+        vocabulary = [str(word) for word in column.vocabulary]
+        return [vocabulary[code] for code in values.astype(np.int64).tolist()]
+    cells = values.tolist() if column.kind == "float" else values.astype(np.int64).tolist()
+    return [repr(cell) for cell in cells]
 
 
 def _bad_request(received: str, allowed: str) -> DataError:

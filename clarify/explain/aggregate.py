@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import fsum, nan, sqrt
+from itertools import pairwise
+from math import fsum, hypot, nan, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,8 @@ from scipy.special import ndtr
 # Rows share one design, so their errors are correlated a little (.01-.06 seen); 0.25 is what makes 95 % intervals
 # of the mean cover, and stays when the number of rows grows.
 ERROR_CORRELATION = 0.25
+
+QUANTILE_95 = 1.959963984540054
 
 Chunk = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -37,6 +40,12 @@ class GlobalColumn:
     def corrected_mean_abs(self) -> float:
         return self.mean_abs - self.mean_abs_excess
 
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 %, of ``corrected_mean_abs`` over the coalition design."""
+        reach = QUANTILE_95 * self.standard_error
+        return max(self.corrected_mean_abs - reach, 0.0), self.corrected_mean_abs + reach
+
 
 def aggregate_column(chunks: Iterable[Chunk]) -> GlobalColumn:
     r"""Aggregate one player's attributions: chunks of (values, standard errors), each of shape (m,).
@@ -47,12 +56,15 @@ def aggregate_column(chunks: Iterable[Chunk]) -> GlobalColumn:
         \mathrm{se}^2 = \rho\, \Big(\tfrac1n \sum_r s_r\Big)^2 + (1 - \rho) \sum_r s_r^2 / n^2
 
     Sums are exact (``math.fsum``), so the result is the same for any order and any partition of the rows. Memory: one
-    player's column and its errors. All numbers are NaN when there is no row.
+    player's column and its errors. Rows without an attribution (NaN) are left out. All numbers are NaN when there is
+    no other row.
     """
     parts = [(np.asarray(values), np.asarray(errors)) for values, errors in chunks]
     values = np.concatenate([np.empty(0), *(part[0] for part in parts)])
     errors = np.concatenate([np.empty(0), *(part[1] for part in parts)])
     del parts
+    explained = ~np.isnan(values)
+    values, errors = values[explained], errors[explained]
     n = len(values)
     if n == 0:
         return GlobalColumn(0, nan, nan, nan, nan, nan)
@@ -68,6 +80,20 @@ def aggregate_column(chunks: Iterable[Chunk]) -> GlobalColumn:
         mean_abs_excess=_exact_sum(excess) / n,
         standard_error=sqrt(ERROR_CORRELATION * shared**2 + (1 - ERROR_CORRELATION) * own),
     )
+
+
+def certain_order(columns: Sequence[GlobalColumn]) -> int:
+    """How many of the leading players, by corrected mean |attribution|, keep their place within the errors.
+
+    A player keeps its place if the next one is smaller by more than 1.96 standard errors of the difference, the two
+    taken as independent; the last of all has nobody to change with.
+    """
+    ranked = sorted(columns, key=lambda column: -column.corrected_mean_abs)
+    for place, (column, follower) in enumerate(pairwise(ranked)):
+        difference = column.corrected_mean_abs - follower.corrected_mean_abs
+        if not difference > QUANTILE_95 * hypot(column.standard_error, follower.standard_error):
+            return place
+    return len(ranked)
 
 
 def _exact_sum(numbers: NDArray[np.float64]) -> float:

@@ -107,10 +107,12 @@ class CoalitionDesign:
     """Complement pairs for games of ``n_players`` players, the same for every row with so many live players.
 
     ``members`` (n_pairs, n_players) marks who is in the smaller half of each pair; its complement is implied.
+    ``is_noisy`` says that the values of coalitions are themselves estimates: then no number of pairs is exact.
     """
 
     n_players: int
     members: NDArray[np.bool_]
+    is_noisy: bool = False
 
     @property
     def n_pairs(self) -> int:
@@ -123,7 +125,7 @@ class CoalitionDesign:
     @property
     def is_complete(self) -> bool:
         """Whether every coalition is in the design, so that attributions are exact."""
-        return self.n_pairs == n_pairs_in_all(self.n_players)
+        return self.n_pairs == n_pairs_in_all(self.n_players) and not self.is_noisy
 
     @property
     def sizes(self) -> NDArray[np.int64]:
@@ -148,7 +150,12 @@ class CoalitionDesign:
 
     @property
     def unsampled_shares(self) -> NDArray[np.float64]:
-        """Finite-population factor of each pair: the share of the pairs of its size that is not in the design."""
+        """Finite-population factor of each pair: the share of the pairs of its size that is not in the design.
+
+        One for all pairs of a noisy design: asking every pair would not end its errors.
+        """
+        if self.is_noisy:
+            return np.ones(self.n_pairs)
         in_design = np.bincount(self.sizes, minlength=self.n_players // 2 + 1)
         in_all = [n_pairs_of_size(self.n_players, s) for s in range(1, self.n_players // 2 + 1)]
         shares = np.maximum(1.0 - in_design[1:] / np.array(in_all, dtype=np.float64), 0.0)
@@ -156,7 +163,11 @@ class CoalitionDesign:
 
     def first(self, n_pairs: int) -> CoalitionDesign:
         """The nested design of fewer pairs."""
-        return CoalitionDesign(self.n_players, self.members[:n_pairs])
+        return CoalitionDesign(self.n_players, self.members[:n_pairs], self.is_noisy)
+
+    def without(self, pairs: NDArray[np.bool_]) -> CoalitionDesign:
+        """The design of the other pairs, for a row whose model had no answer for these."""
+        return CoalitionDesign(self.n_players, self.members[~pairs], self.is_noisy)
 
 
 def needs_sampling(n_players: int, num_samples: int) -> bool:
@@ -165,7 +176,7 @@ def needs_sampling(n_players: int, num_samples: int) -> bool:
 
 
 @lru_cache(maxsize=MAX_CACHED_DESIGNS)
-def design_coalitions(n_players: int, num_samples: int, seed: int) -> CoalitionDesign:
+def design_coalitions(n_players: int, num_samples: int, seed: int, *, is_noisy: bool = False) -> CoalitionDesign:
     """The first ``num_samples // 2`` pairs of the nested order, or all of them when the budget allows.
 
     The order is the same on every machine; the returned arrays are read-only and shared.
@@ -175,4 +186,4 @@ def design_coalitions(n_players: int, num_samples: int, seed: int) -> CoalitionD
     for pair, subset in enumerate(islice(nested_order(n_players, seed), n_pairs)):
         members[pair, subset] = True
     members.flags.writeable = False
-    return CoalitionDesign(n_players, members)
+    return CoalitionDesign(n_players, members, is_noisy)

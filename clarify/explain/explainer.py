@@ -2,37 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clarify.errors import ConfigError, Problem
-from clarify.explain.coalitions import MAX_CACHED_DESIGNS, CoalitionDesign
-from clarify.explain.estimators.base import BlockEstimator, Estimator
-from clarify.explain.estimators.exact import ExactEstimator
-from clarify.explain.estimators.kernel import KernelEstimator
-from clarify.explain.estimators.kriging import FALLBACK_PARAMETERS, KrigingEstimator, KrigingParameters
+from clarify.explain.budget import Outcome, relative_errors
+from clarify.explain.coalitions import CoalitionDesign
+from clarify.explain.estimating import estimate
+from clarify.explain.estimators.base import Estimator
 from clarify.explain.games import Game, checked_outputs, checked_rows
 from clarify.explain.players import live_players
-from clarify.explain.requests import HalfDifferences, ask_coalitions
+from clarify.explain.requests import HalfDifferences, Question, ask_coalitions
 from clarify.explain.scoring import MAX_ROWS_PER_CALL, Value, checked_rows_per_call, link, score_rows
 from clarify.explain.threads import one_thread
+from clarify.explain.tree_check import same_as_trees
+from clarify.explain.trees import explain_trees
+
+# Rows whose answers are kept at the same time while they wait for the next doubling of their budget.
+ROWS_IN_FLIGHT = 1024
+# Not an outcome that a caller sees: the row is asked again.
+_UNDECIDED = 255
 
 
 @dataclass(frozen=True, eq=False)
 class LocalAttributions:
-    """Attributions of n rows, on the scale of the link; they sum to ``scores`` minus the game's expected values."""
+    """Attributions of n rows, on the scale of the link; they sum to ``scores`` minus the game's expected values.
+
+    A row whose outcome is FAILED has NaN throughout.
+    """
 
     values: NDArray[np.float64]             # (n, n_outputs, n_players)
     standard_errors: NDArray[np.float64]    # the same; 0 where exact
     scores: NDArray[np.float64]             # (n, n_outputs)
     estimator: NDArray[np.uint8]            # (n,): codes of Estimator
+    outcome: NDArray[np.uint8]              # (n,): codes of Outcome
+    relative_errors: NDArray[np.float64]    # (n,): predicted, see budget.relative_errors
     calls: NDArray[np.int64]                # (n,): model rows spent on the row's coalitions
 
     def __len__(self) -> int:
         return len(self.values)
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """One call of ``explain_rows``: what is asked, of whom, and where the results go."""
+
+    game: Game
+    rows: NDArray[np.float64]
+    live: NDArray[np.bool_]
+    value: Value
+    capacity: int
+    explained: LocalAttributions
 
 
 def explain_rows(
@@ -47,21 +70,22 @@ def explain_rows(
     value : Value
         The model. Asked for the rows themselves, then for their synthetic rows, in requests of 64 to
         ``max_rows_per_call`` rows (more only if the baseline itself has more) that hold both halves of every pair
-        and whose boundaries depend on ``rows`` alone.
+        and whose boundaries depend on ``rows`` and earlier answers alone. Where it has no answer (NaN) for one half of
+        a pair, the row is explained without that pair, as long as half of its pairs are left.
 
     Raises
     ------
     DataError
         If the rows do not have the columns of the baseline.
     ConfigError
-        If the game needs kriging and was not given to ``fit_pilots``.
+        If the game needs what ``fit_pilots`` settles and has not been given to it.
     EndpointError
         Whatever ``value`` raises; BadPrediction if its scores cannot be used.
 
     Notes
     -----
     A row's result depends on no other row, to the last bit, if the model's answers do not. BLAS and OpenMP are held to
-    one thread. Memory: one request, one block of ``BLOCK_ROWS`` x coalitions answers per block in flight, one design.
+    one thread. Memory: one request, the answers of at most ``ROWS_IN_FLIGHT`` rows, a few estimators.
     """
     rows = checked_rows(rows, game)
     capacity = checked_rows_per_call(max_rows_per_call)
@@ -71,9 +95,13 @@ def explain_rows(
         scores = link(checked_outputs(score_rows(value, rows, capacity), game), game.use_logit)
         explained = _nothing_explained(game, scores)
         live = live_players(rows, game.baseline, game.players)
-        _explain_single_players(game, live, explained)
-        for block in ask_coalitions(game, rows, live, scores, value, capacity):
-            _estimate(game, block, explained)
+        job = _Job(game, rows, live, value, capacity, explained)
+        open_rows = _explain_by_trees(job, _without_unanswered(job, np.arange(len(rows))))
+        _explain_single_players(job, open_rows)
+        for start in range(0, len(open_rows), ROWS_IN_FLIGHT):
+            questions = _first_questions(job, open_rows[start : start + ROWS_IN_FLIGHT])
+            while questions:
+                questions = _ask_round(job, questions)
     return explained
 
 
@@ -81,46 +109,112 @@ def _nothing_explained(game: Game, scores: NDArray[np.float64]) -> LocalAttribut
     """Zero attributions, exact: what a row without live players has."""
     n = len(scores)
     shape = (n, game.n_outputs, len(game.players))
-    codes = np.full(n, Estimator.EXACT, dtype=np.uint8)
-    return LocalAttributions(np.zeros(shape), np.zeros(shape), scores, codes, np.zeros(n, dtype=np.int64))
+    return LocalAttributions(
+        values=np.zeros(shape),
+        standard_errors=np.zeros(shape),
+        scores=scores,
+        estimator=np.full(n, Estimator.EXACT, dtype=np.uint8),
+        outcome=np.full(n, Outcome.EXACT, dtype=np.uint8),
+        relative_errors=np.zeros(n),
+        calls=np.zeros(n, dtype=np.int64),
+    )
 
 
-def _explain_single_players(game: Game, live: NDArray[np.bool_], explained: LocalAttributions) -> None:
+def _without_unanswered(job: _Job, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The rows that have a score; the others have failed."""
+    answered = np.isfinite(job.explained.scores[rows]).all(axis=1)
+    _fail(job, rows[~answered])
+    return rows[answered]
+
+
+def _fail(job: _Job, rows: NDArray[np.intp]) -> None:
+    explained = job.explained
+    for numbers in (explained.values, explained.standard_errors, explained.scores, explained.relative_errors):
+        numbers[rows] = np.nan
+    explained.outcome[rows] = Outcome.FAILED
+
+
+def _explain_by_trees(job: _Job, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Explain rows from the trees; the rows whose score is not that of the trees are left to the model."""
+    trees, explained = job.game.trees, job.explained
+    if trees is None:
+        return rows
+    same = same_as_trees(trees, job.rows[rows], explained.scores[rows], is_log_odds=job.game.use_logit)
+    alike = rows[same]
+    explained.values[alike] = explain_trees(trees, job.rows[alike], job.game.baseline, job.game.players)
+    explained.estimator[alike] = Estimator.TREE
+    return rows[~same]
+
+
+def _explain_single_players(job: _Job, rows: NDArray[np.intp]) -> None:
     """The only live player of a row accounts for the whole difference."""
-    alone = np.flatnonzero(live.sum(axis=1) == 1)
-    explained.values[alone, :, live[alone].argmax(axis=1)] = explained.scores[alone] - game.expected_values
+    alone = rows[job.live[rows].sum(axis=1) == 1]
+    explained = job.explained
+    explained.values[alone, :, job.live[alone].argmax(axis=1)] = explained.scores[alone] - job.game.expected_values
 
 
-def _estimate(game: Game, block: HalfDifferences, explained: LocalAttributions) -> None:
-    estimates = estimator_of(game, block.design).estimate(block.values)
-    n, n_live = len(block.rows), block.design.n_players
-    players = np.nonzero(block.live)[1].reshape(n, n_live)
-    where = (block.rows[:, None, None], np.arange(game.n_outputs)[None, :, None], players[:, None, :])
-    explained.values[where] = estimates.values[:, :n].transpose(1, 0, 2)
-    explained.standard_errors[where] = estimates.standard_errors[:, :n].transpose(1, 0, 2)
+def _first_questions(job: _Job, rows: NDArray[np.intp]) -> list[Question]:
+    """One question for each number of live players, with what a row costs at first."""
+    game, n_live = job.game, job.live[rows].sum(axis=1)
+    questions = []
+    for n in np.unique(n_live[n_live >= 2]).tolist():
+        alike = rows[n_live == n]
+        design = game.design(n, game.budget.first(n))
+        questions.append(Question(alike, design, np.empty((game.n_outputs, len(alike), 0))))
+    return questions
+
+
+def _ask_round(job: _Job, questions: Sequence[Question]) -> list[Question]:
+    """Ask, estimate and record; what is left are the rows whose errors are too large, with twice the coalitions."""
+    scores = job.explained.scores
+    blocks = ask_coalitions(job.game, job.rows, job.live, scores, job.value, job.capacity, questions)
+    return _merged(job.game, [_settle(job, block) for block in blocks])
+
+
+def _settle(job: _Job, block: HalfDifferences) -> HalfDifferences:
+    """Record a block's estimates and return the part of it that needs more coalitions."""
+    estimates = estimate(job.game, block)
+    n, explained = len(block.rows), job.explained
+    players = np.nonzero(block.live)[1].reshape(n, block.design.n_players)
+    where = (block.rows[:, None, None], np.arange(job.game.n_outputs)[None, :, None], players[:, None, :])
+    values, errors = estimates.values[:, :n], estimates.standard_errors[:, :n]
+    explained.values[where] = values.transpose(1, 0, 2)
+    explained.standard_errors[where] = errors.transpose(1, 0, 2)
     explained.estimator[block.rows] = estimates.codes[:n]
-    explained.calls[block.rows] = block.design.n_coalitions * len(game.baseline)
+    explained.calls[block.rows] = block.design.n_pairs * job.game.rows_per_pair(block.design)
+    explained.relative_errors[block.rows] = relative_errors(values, errors)
+    outcomes = _outcomes(job.game, block.design, explained.relative_errors[block.rows], estimates.codes[:n])
+    explained.outcome[block.rows] = outcomes
+    _fail(job, block.rows[np.isnan(values).any(axis=(0, 2))])
+    return _part(block, explained.outcome[block.rows] == _UNDECIDED)
 
 
-def estimator_of(game: Game, design: CoalitionDesign) -> BlockEstimator:
-    """Exact where every coalition is asked, least squares where the pairs suffice, else kriging."""
-    prefers_kriging = game.uses_kriging(design.n_players)
-    if prefers_kriging and game.kriging is None:
-        raise ConfigError(
-            Problem(
-                "SHAP-NO-PILOTS",
-                "methods.shap.num_samples",
-                f"{game.budget} for {design.n_players} live players, without pilot rows",
-                "a game that fit_pilots has seen",
-                "call fit_pilots(game, pilot_rows, value) once before explain_rows",
-            )
-        )
-    return _build_estimator(design, prefers_kriging, game.kriging or FALLBACK_PARAMETERS)
+def _outcomes(
+    game: Game, design: CoalitionDesign, errors: NDArray[np.float64], codes: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    if game.budget.is_given:
+        sampled = np.full(len(errors), Outcome.BUDGET)
+    else:
+        more = game.budget.after(design.n_players, design.n_coalitions)
+        too_large = Outcome.CEILING if more is None else _UNDECIDED
+        sampled = np.where(errors <= game.budget.tolerance, Outcome.WITHIN_TOLERANCE, too_large)
+    return np.where(codes == Estimator.EXACT, Outcome.EXACT, sampled).astype(np.uint8)
 
 
-@lru_cache(maxsize=MAX_CACHED_DESIGNS)
-def _build_estimator(design: CoalitionDesign, prefers_kriging: bool, parameters: KrigingParameters) -> BlockEstimator:
-    if design.is_complete:
-        return ExactEstimator.of(design)
-    kernel = None if prefers_kriging else KernelEstimator.of(design)
-    return kernel or KrigingEstimator.of(design, parameters)
+def _part(block: HalfDifferences, chosen: NDArray[np.bool_]) -> HalfDifferences:
+    """Some rows of a block, without padding."""
+    n = len(block.rows)
+    return HalfDifferences(block.rows[chosen], block.live[chosen], block.design, block.values[:, :n][:, chosen])
+
+
+def _merged(game: Game, parts: Sequence[HalfDifferences]) -> list[Question]:
+    """Questions for the undecided rows of all blocks: those of one design together, so that blocks fill again."""
+    questions = []
+    for n_live, alike in groupby((part for part in parts if len(part.rows)), lambda part: part.design.n_players):
+        group = list(alike)
+        n_coalitions = game.budget.after(n_live, group[0].design.n_coalitions)
+        if n_coalitions is not None:
+            rows = np.concatenate([part.rows for part in group])
+            known = np.concatenate([part.values[:, :, :-1] for part in group], axis=1)
+            questions.append(Question(rows, game.design(n_live, n_coalitions), known))
+    return questions

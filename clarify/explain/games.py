@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clarify.errors import BadPrediction, ConfigError, DataError, Problem
-from clarify.explain.coalitions import needs_sampling
+from clarify.explain.background import BLOCK_OF_BASELINE, background_blocks, n_split_pairs, splits_background
+from clarify.explain.budget import DEFAULT_TOLERANCE, Budget
+from clarify.explain.coalitions import CoalitionDesign, design_coalitions
 from clarify.explain.estimators.kriging import KrigingParameters
+from clarify.explain.estimators.sparse import SparseParameters
 from clarify.explain.players import Players
 from clarify.explain.scoring import MAX_ROWS_PER_CALL, Value, checked_rows_per_call, link, score_rows
+from clarify.explain.trees import TreeEnsemble
+
+Method = Literal["kernel", "kriging", "sparse"]
+MethodChoice = Literal["auto", "kernel", "kriging", "sparse"]
 
 # Fewer pairs than this many times the players: least squares is poor, kriging is better.
 KERNEL_PAIRS_PER_PLAYER = 2
+# Below this, the intervals of sparse begin to cover less than they promise (.915 at 2.5 pairs a player).
+SPARSE_PAIRS_PER_PLAYER = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,36 +33,57 @@ class Game:
 
     ``baseline`` has shape (n_baseline, n_columns), codes for text and NaN for missing; ``expected_values``
     (n_outputs,) is the mean score of the baseline rows, then the link: attributions of a row sum to its score minus
-    this. ``num_samples`` None means AWS's rule; ``kriging`` None means that no pilot rows were looked at.
+    this. ``method`` estimates the sampled rows; "auto", ``kriging`` and ``sparse`` are settled by ``fit_pilots``.
+    ``trees`` are the model itself, where it was found to play the same game.
     """
 
     players: Players
     baseline: NDArray[np.float64]
     expected_values: NDArray[np.float64]
-    num_samples: int | None = None
+    budget: Budget = field(default_factory=Budget)
     seed: int = 0
     use_logit: bool = False
+    method: MethodChoice = "auto"
     kriging: KrigingParameters | None = None
+    sparse: SparseParameters | None = None
+    trees: TreeEnsemble | None = None
 
     @property
     def n_outputs(self) -> int:
         return len(self.expected_values)
 
-    @property
-    def budget(self) -> int:
-        """Coalitions per row: as asked, else min(2 M + 2048, 2^M - 2) for M players."""
-        n_players = len(self.players)
-        default = min(2 * n_players + 2048, 2**n_players - 2)
-        return default if self.num_samples is None else self.num_samples
+    def splits_background(self, n_live: int) -> bool:
+        """Whether each pair of a row with so many live players is asked on ten baseline rows instead of all."""
+        return splits_background(n_live, self.budget.first(n_live), len(self.baseline))
 
-    def uses_kriging(self, n_live: int) -> bool:
-        """Whether rows with so many live players have too few pairs for least squares."""
-        return needs_sampling(n_live, self.budget) and self.budget // 2 < KERNEL_PAIRS_PER_PLAYER * n_live
+    def design(self, n_live: int, n_coalitions: int) -> CoalitionDesign:
+        """The coalitions asked of rows with so many live players."""
+        if self.splits_background(n_live):
+            n_pairs = n_split_pairs(n_coalitions, len(self.baseline))
+            return design_coalitions(n_live, 2 * n_pairs, self.seed, is_noisy=True)
+        return design_coalitions(n_live, n_coalitions, self.seed)
+
+    def blocks(self, design: CoalitionDesign) -> NDArray[np.intp] | None:
+        """Positions of the baseline rows of each pair, shape (n_pairs, 10); None: every pair is asked on all."""
+        if not design.is_noisy:
+            return None
+        return background_blocks(len(self.baseline), design.n_pairs, self.seed)
+
+    def rows_per_pair(self, design: CoalitionDesign) -> int:
+        """Model rows that one pair of one explained row costs."""
+        return 2 * (BLOCK_OF_BASELINE if design.is_noisy else len(self.baseline))
+
+    def needs_pilots(self, n_live: int) -> bool:
+        """Whether rows with so many live players are sampled and explained by something that pilot rows settle."""
+        if not self.budget.samples(n_live):
+            return False
+        few = self.budget.first(n_live) // 2 < KERNEL_PAIRS_PER_PLAYER * n_live
+        return self.method != "kernel" or few or self.splits_background(n_live)
 
     @property
-    def needs_pilots(self) -> bool:
-        """Whether some row could be explained by kriging, whose hyper-parameters come from pilot rows."""
-        return any(self.uses_kriging(n_live) for n_live in range(2, len(self.players) + 1))
+    def may_need_pilots(self) -> bool:
+        """Whether some row could."""
+        return any(self.needs_pilots(n_live) for n_live in range(2, len(self.players) + 1))
 
 
 def prepare_game(
@@ -61,8 +92,10 @@ def prepare_game(
     *,
     players: Players | None = None,
     num_samples: int | None = None,
+    tolerance: float = DEFAULT_TOLERANCE,
     seed: int = 0,
     use_logit: bool = False,
+    method: MethodChoice = "auto",
     max_rows_per_call: int = MAX_ROWS_PER_CALL,
 ) -> Game:
     """Score the baseline and gather what all rows share.
@@ -77,7 +110,11 @@ def prepare_game(
         Default: one player a column.
     num_samples : int >= 2, optional
         Coalitions per explained row; an odd number is rounded down, since coalitions come in complement pairs.
-        Model rows per explained row: this times n_baseline.
+        Model rows per explained row: this times n_baseline. Default: the rule of ``Budget``.
+    tolerance : float
+        Predicted relative error at which a row is asked no more; without ``num_samples`` only.
+    method : "auto", "kernel", "kriging" or "sparse"
+        What estimates the rows whose coalitions are not all asked; "auto" is settled by ``fit_pilots``.
 
     Raises
     ------
@@ -92,10 +129,12 @@ def prepare_game(
     """
     baseline = np.ascontiguousarray(baseline, dtype=np.float64)
     players = players or Players.single(baseline.shape[-1])
-    _check(baseline, players, num_samples, seed)
+    _check(baseline, players, num_samples, tolerance, seed, method)
     scores = score_rows(value, baseline, checked_rows_per_call(max_rows_per_call))
+    if not np.isfinite(scores).all():
+        raise _baseline_without_score(scores)
     expected = link(average_baseline(scores[None, :, :]), use_logit)[0]
-    return Game(players, baseline, expected, num_samples, seed, use_logit)
+    return Game(players, baseline, expected, Budget(num_samples, tolerance), seed, use_logit, method)
 
 
 def average_baseline(scores: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -140,7 +179,14 @@ def checked_outputs(scores: NDArray[np.float64], game: Game) -> NDArray[np.float
     return scores
 
 
-def _check(baseline: NDArray[np.float64], players: Players, num_samples: int | None, seed: int) -> None:
+def _check(
+    baseline: NDArray[np.float64],
+    players: Players,
+    num_samples: int | None,
+    tolerance: float,
+    seed: int,
+    method: str,
+) -> None:
     if baseline.ndim != 2 or len(baseline) == 0 or baseline.shape[1] != players.n_columns:
         raise DataError(
             Problem(
@@ -155,6 +201,23 @@ def _check(baseline: NDArray[np.float64], players: Players, num_samples: int | N
     if num_samples is not None and num_samples < 2:
         allowed = "an integer of at least 2: coalitions come in complement pairs"
         problems.append(Problem("SHAP-NUM-SAMPLES", "methods.shap.num_samples", str(num_samples), allowed))
+    if not 0 < tolerance < 1:
+        problems.append(Problem("SHAP-TOLERANCE", "tolerance", str(tolerance), "a number between 0 and 1"))
+    if method not in get_args(MethodChoice):
+        problems.append(Problem("SHAP-METHOD", "method", repr(method), " or ".join(get_args(MethodChoice))))
     if seed < 0:
         problems.append(Problem("SHAP-SEED", "methods.shap.seed", str(seed), "an integer of at least 0"))
     ConfigError.collect(problems)
+
+
+def _baseline_without_score(scores: NDArray[np.float64]) -> BadPrediction:
+    n_bad = int((~np.isfinite(scores)).any(axis=1).sum())
+    return BadPrediction(
+        Problem(
+            "SHAP-SCORE-NOT-FINITE",
+            "methods.shap.baseline",
+            f"{n_bad} of {len(scores)} baseline rows without a finite score",
+            "a finite score for every baseline row: attributions are measured from their mean",
+            "give baseline rows that the model can score",
+        )
+    )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clarify.explain.coalitions import CoalitionDesign, design_coalitions
+from clarify.explain.coalitions import CoalitionDesign
 from clarify.explain.estimators.base import BLOCK_ROWS
 from clarify.explain.games import Game, average_baseline, checked_outputs
 from clarify.explain.masking import mask_pairs, selection_table
@@ -17,8 +17,27 @@ from clarify.explain.scoring import MIN_ROWS_PER_CALL, Value, ask, link
 
 
 @dataclass(frozen=True, eq=False)
+class Question:
+    """Rows with equally many live players, and how much of their design is still to be asked.
+
+    ``known`` (n_outputs, n, n_known) are the half differences of the design's first pairs, from an earlier round.
+    """
+
+    rows: NDArray[np.intp]                  # positions among the explained rows
+    design: CoalitionDesign
+    known: NDArray[np.float64]
+
+    @property
+    def n_known(self) -> int:
+        return int(self.known.shape[2])
+
+
+@dataclass(frozen=True, eq=False)
 class HalfDifferences:
-    """At most BLOCK_ROWS rows with equally many live players, and what the model said of their coalitions."""
+    """At most BLOCK_ROWS rows with equally many live players, and what the model said of their coalitions.
+
+    NaN stands where the model had no answer for one half of a pair, or for both: a pair is whole or not there.
+    """
 
     rows: NDArray[np.intp]                  # positions among the explained rows
     live: NDArray[np.bool_]                 # (n, n_players)
@@ -33,11 +52,22 @@ class _Block:
     answers: HalfDifferences
     table: NDArray[np.uint64]
     seats: NDArray[np.intp]
-    rows_per_pair: int                      # of the model, for one explained row
+    first_pair: int
+    backgrounds: NDArray[np.intp] | None    # (n_pairs, 10): the baseline rows of each pair; None: all of them
+    n_background: int
 
     @property
     def n(self) -> int:
         return len(self.answers.rows)
+
+    @property
+    def n_pairs(self) -> int:
+        return len(self.table)
+
+    @property
+    def rows_per_pair(self) -> int:
+        """Synthetic rows, for one explained row."""
+        return 2 * self.n_background
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +86,14 @@ class _Tile:
 
     @property
     def is_last(self) -> bool:
-        return bool(self.rows.stop == self.block.n and self.pairs.stop == len(self.block.table))
+        return bool(self.rows.stop == self.block.n and self.pairs.stop == self.block.n_pairs)
+
+    def baseline(self, game: Game) -> NDArray[np.float64]:
+        """The baseline rows that the tile's coalitions are averaged over."""
+        if self.block.backgrounds is None:
+            return game.baseline
+        own: NDArray[np.float64] = game.baseline[self.block.backgrounds[self.pairs.start]]
+        return own
 
 
 def ask_coalitions(
@@ -66,14 +103,15 @@ def ask_coalitions(
     scores: NDArray[np.float64],
     value: Value,
     capacity: int,
+    questions: Sequence[Question],
 ) -> Iterator[HalfDifferences]:
-    """Ask every coalition of every row with at least two live players; blocks by number of live players, in row order.
+    """Ask what the questions leave open; blocks in the order of the questions and of their rows.
 
     ``live`` (n, n_players) is that of ``live_players``; ``scores`` (n, n_outputs) are those of the rows themselves,
     after the link.
     """
     buffer = np.empty((max(capacity, 2 * len(game.baseline), MIN_ROWS_PER_CALL), rows.shape[1]))
-    for request in _plan(_blocks(game, live, scores), capacity):
+    for request in _plan(_blocks(game, live, scores, questions), capacity):
         n_rows = _fill(request, game, rows, buffer)
         answers = checked_outputs(ask(value, buffer, n_rows), game)
         _store(request, game, answers)
@@ -82,52 +120,66 @@ def ask_coalitions(
                 yield tile.block.answers
 
 
-def _blocks(game: Game, live: NDArray[np.bool_], scores: NDArray[np.float64]) -> Iterator[_Block]:
-    n_live = live.sum(axis=1)
+def _blocks(
+    game: Game, live: NDArray[np.bool_], scores: NDArray[np.float64], questions: Sequence[Question]
+) -> Iterator[_Block]:
     ends = (scores - game.expected_values) / 2
-    for n_players in np.unique(n_live[n_live >= 2]):
-        design = design_coalitions(int(n_players), game.budget, game.seed)
-        table = selection_table(design)
-        alike = np.flatnonzero(n_live == n_players)
-        for start in range(0, len(alike), BLOCK_ROWS):
-            members = alike[start : start + BLOCK_ROWS]
+    for question in questions:
+        design, known = question.design, question.n_known
+        table, backgrounds = selection_table(design), game.blocks(design)
+        n_background = len(game.baseline) if backgrounds is None else backgrounds.shape[1]
+        for start in range(0, len(question.rows), BLOCK_ROWS):
+            members = question.rows[start : start + BLOCK_ROWS]
             values = np.zeros((game.n_outputs, BLOCK_ROWS, design.n_pairs + 1))
+            values[:, : len(members), :known] = question.known[:, start : start + BLOCK_ROWS]
             values[:, : len(members), -1] = ends[members].T
             answers = HalfDifferences(members, live[members], design, values)
-            yield _Block(answers, table, seats(live[members], game.players), 2 * len(game.baseline))
+            yield _Block(answers, table, seats(live[members], game.players), known, backgrounds, n_background)
 
 
 def _plan(blocks: Iterator[_Block], capacity: int) -> Iterator[list[_Tile]]:
-    """Cut blocks into requests of at most ``capacity`` synthetic rows, or one pair of one row if that is more."""
+    """Fill requests of at most ``capacity`` synthetic rows, or one pair of one row if that is more."""
     request: list[_Tile] = []
     room = capacity
-    for block in blocks:
-        all_pairs = slice(0, len(block.table))
-        rows_each = len(block.table) * block.rows_per_pair
-        start = 0
-        while start < block.n:
-            n = min(block.n - start, room // rows_each)
-            if n:
-                request.append(_Tile(block, slice(start, start + n), all_pairs))
-                room -= n * rows_each
-                start += n
-                continue
-            if request:
+    for tile in (tile for block in blocks for tile in _tiles(block, capacity)):
+        for piece in _fitted(tile, room, capacity):
+            if request and piece.n_rows > room:
                 yield request
                 request, room = [], capacity
-                continue
-            yield from _cut_row(block, start, capacity)
-            start += 1
+            request.append(piece)
+            room -= piece.n_rows
     if request:
         yield request
 
 
-def _cut_row(block: _Block, row: int, capacity: int) -> Iterator[list[_Tile]]:
-    """One row whose coalitions fill more than a request: requests of whole pairs."""
-    step = max(1, capacity // block.rows_per_pair)
-    n_pairs = len(block.table)
-    for start in range(0, n_pairs, step):
-        yield [_Tile(block, slice(row, row + 1), slice(start, min(start + step, n_pairs)))]
+def _tiles(block: _Block, capacity: int) -> Iterator[_Tile]:
+    """A block as tiles that fit into a request: all its pairs for as many rows as fit, else some pairs of one row.
+
+    When every pair has baseline rows of its own, a tile is one pair.
+    """
+    pairs_each = max(1, capacity // block.rows_per_pair)
+    if block.backgrounds is not None:
+        for start in range(0, block.n, pairs_each):
+            rows = slice(start, min(start + pairs_each, block.n))
+            yield from (_Tile(block, rows, slice(pair, pair + 1)) for pair in range(block.first_pair, block.n_pairs))
+    elif pairs_each >= block.n_pairs - block.first_pair:
+        yield _Tile(block, slice(0, block.n), slice(block.first_pair, block.n_pairs))
+    else:
+        for row in range(block.n):
+            for start in range(block.first_pair, block.n_pairs, pairs_each):
+                pairs = slice(start, min(start + pairs_each, block.n_pairs))
+                yield _Tile(block, slice(row, row + 1), pairs)
+
+
+def _fitted(tile: _Tile, room: int, capacity: int) -> Iterator[_Tile]:
+    """A tile of many rows, cut so that its first piece fills what room is left and the others whole requests."""
+    rows_each = tile.n_rows // (tile.rows.stop - tile.rows.start)
+    start = tile.rows.start
+    while start < tile.rows.stop:
+        fits = max(room, 0) // rows_each or capacity // rows_each or 1
+        stop = min(start + fits, tile.rows.stop)
+        yield _Tile(tile.block, slice(start, stop), tile.pairs)
+        start, room = stop, capacity
 
 
 def _fill(request: list[_Tile], game: Game, rows: NDArray[np.float64], buffer: NDArray[np.float64]) -> int:
@@ -136,7 +188,7 @@ def _fill(request: list[_Tile], game: Game, rows: NDArray[np.float64], buffer: N
     for tile in request:
         explained = rows[tile.block.answers.rows[tile.rows]]
         out = buffer[filled : filled + tile.n_rows]
-        mask_pairs(tile.block.table[tile.pairs], explained, game.baseline, tile.block.seats[tile.rows], out)
+        mask_pairs(tile.block.table[tile.pairs], explained, tile.baseline(game), tile.block.seats[tile.rows], out)
         filled += tile.n_rows
     return filled
 
@@ -146,7 +198,7 @@ def _store(request: list[_Tile], game: Game, scores: NDArray[np.float64]) -> Non
     read = 0
     for tile in request:
         n_rows, n_pairs = tile.rows.stop - tile.rows.start, tile.pairs.stop - tile.pairs.start
-        answers = scores[read : read + tile.n_rows].reshape(-1, len(game.baseline), game.n_outputs)
+        answers = scores[read : read + tile.n_rows].reshape(-1, tile.block.n_background, game.n_outputs)
         read += tile.n_rows
         halves = link(average_baseline(answers), game.use_logit).reshape(2, n_pairs, n_rows, game.n_outputs)
         differences = (halves[0] - halves[1]) / 2

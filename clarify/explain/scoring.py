@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from clarify.errors import BadPrediction, ConfigError, Problem
 
 Value = Callable[[NDArray[np.float64]], NDArray[np.float64]]
-"""A model: (m, n_columns) synthetic rows to (m, n_outputs) scores. May raise EndpointError.
+"""A model: (m, n_columns) synthetic rows to (m, n_outputs) scores, NaN for a row it cannot answer.
 
-The rows live in a buffer that is filled again after the call: a model that keeps them must copy them.
+May raise EndpointError. The rows live in a buffer that is filled again after the call: a model that keeps them must
+copy them.
 """
 
 # Some models answer the last bits of a row differently in small batches; none seen from 64 rows up.
@@ -42,10 +43,12 @@ def checked_rows_per_call(max_rows_per_call: int) -> int:
 def ask(value: Value, buffer: NDArray[np.float64], n_rows: int) -> NDArray[np.float64]:
     """Scores of the first ``n_rows`` of a buffer, shape (n_rows, n_outputs); fewer than 64 are padded by the last one.
 
+    A row with a score that is not finite gets NaN for every output: the model had no answer for it.
+
     Raises
     ------
     BadPrediction
-        If the answer has another shape or holds a number that is not finite.
+        If the answer has another shape.
     """
     asked = max(n_rows, MIN_ROWS_PER_CALL)
     buffer[n_rows:asked] = buffer[n_rows - 1]
@@ -54,17 +57,9 @@ def ask(value: Value, buffer: NDArray[np.float64], n_rows: int) -> NDArray[np.fl
         raise BadPrediction(
             Problem("SHAP-SCORE-SHAPE", "predictions", f"shape {scores.shape}", f"({asked}, number of outputs)")
         )
+    # A score that is not finite says nothing about the row: the caller sees it as no answer.
     if not np.isfinite(scores).all():
-        n_bad = int((~np.isfinite(scores)).any(axis=1).sum())
-        raise BadPrediction(
-            Problem(
-                "SHAP-SCORE-NOT-FINITE",
-                "predictions",
-                f"{n_bad} of {asked} synthetic rows without a finite score",
-                "finite scores for every mixture of a row and the baseline",
-                "look for features the model cannot handle when they are combined freely",
-            )
-        )
+        scores = np.where(np.isfinite(scores).all(axis=1, keepdims=True), scores, np.nan)
     return scores[:n_rows]
 
 
@@ -89,12 +84,12 @@ def link(scores: NDArray[np.float64], use_logit: bool) -> NDArray[np.float64]:
     """
     if not use_logit:
         return scores
-    if scores.size and (scores.min() < -_ROUNDING or scores.max() > 1 + _ROUNDING):
+    if (scores < -_ROUNDING).any() or (scores > 1 + _ROUNDING).any():
         raise BadPrediction(
             Problem(
                 "SHAP-NOT-A-PROBABILITY",
                 "methods.shap.use_logit",
-                f"scores from {scores.min():g} to {scores.max():g}",
+                f"scores from {np.nanmin(scores):g} to {np.nanmax(scores):g}",
                 "scores in [0, 1]",
                 "switch use_logit off, or let the model answer probabilities",
             )

@@ -19,6 +19,7 @@ Kind = Literal["difference", "balance", "ratio", "open", "distance"]
 SHARE_FRAME = Frame(width=240, margin=8, y=10)
 DIFFERENCE_FRAME = Frame(width=300, margin=12, y=12)
 ATTRIBUTION_FRAME = Frame(width=300, margin=6, y=12)
+CAP = 6                            # half the height of a cap; the dot is smaller, so that it hides none
 Z_95 = 1.959963984540054
 
 
@@ -60,7 +61,7 @@ class DifferenceChart:
 
 @dataclass(frozen=True)
 class AttributionGlyph:
-    """One feature: hairline stem from zero, 95 % bar when an error is known, dot."""
+    """One feature: hairline stem from zero, dot, and, when an error is known, a bar whose caps show beside the dot."""
 
     stem: str
     bar: str
@@ -163,16 +164,18 @@ def attribution_glyph(value: float, interval: Interval | None, top: float) -> At
     stem = f"M{coordinate(frame.x(0))} {frame.y}H{x}"
     if interval is None:
         return AttributionGlyph(stem, "", x)
-    bar = f"M{coordinate(frame.x(interval.low / top))} {frame.y}H{coordinate(frame.x(interval.high / top))}"
-    return AttributionGlyph(stem, bar, x)
+    low, high = coordinate(frame.x(interval.low / top)), coordinate(frame.x(interval.high / top))
+    cap = f"{frame.y - CAP}v{2 * CAP}"
+    return AttributionGlyph(stem, f"M{low} {frame.y}H{high}M{low} {cap}M{high} {cap}", x)
 
 
 def attribution_interval(feature: GlobalAttribution) -> Interval | None:
-    """95 % of the sampling error of the mean absolute attribution; a size cannot lie below 0."""
-    if feature.standard_error is None:
-        return None
-    half = Z_95 * feature.standard_error
-    return Interval(max(0.0, feature.mean_abs - half), feature.mean_abs + half)
+    """95 % of the estimate's error, around the mean absolute attribution without its excess; None: no error to draw."""
+    found = feature.interval
+    if found is None and feature.standard_error is not None:
+        size, half = feature.mean_abs - feature.mean_abs_excess, Z_95 * feature.standard_error
+        found = Interval(max(0.0, size - half), size + half)
+    return found if found is not None and found.high > found.low else None
 
 
 def attribution_ticks(top: float) -> tuple[Tick, ...]:

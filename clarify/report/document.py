@@ -9,7 +9,15 @@ from clarify.bias.catalog import BY_NAME
 from clarify.errors import DataError, Problem
 from clarify.report.encoding import Plain, dump, from_plain, load, number, to_plain
 from clarify.report.names import without_secrets
-from clarify.results import AnalysisResult, AwsValue, BiasSection, ExplanationSection, FacetBias, MetricValue
+from clarify.results import (
+    AnalysisResult,
+    AwsValue,
+    BiasSection,
+    ExplanationSection,
+    FacetBias,
+    MetricValue,
+    PartialDependence,
+)
 
 ANALYSIS_VERSION = "1.0"
 EXTENDED_VERSION = "1.0"
@@ -28,8 +36,13 @@ def analysis_document(result: AnalysisResult) -> bytes:
         If an attribution or an expected value is NaN.
     """
     document: dict[str, Plain] = {"version": ANALYSIS_VERSION}
+    explanations: dict[str, Plain] = {}
     if result.explanations is not None:
-        document["explanations"] = {"kernel_shap": _kernel_shap(result.explanations)}
+        explanations["kernel_shap"] = _kernel_shap(result.explanations)
+    if result.partial_dependence:
+        explanations["pdp"] = [_dependence(varied) for varied in result.partial_dependence]
+    if explanations:
+        document["explanations"] = explanations
     if result.post_training is not None:
         document["post_training_bias_metrics"] = _bias(result.post_training)
     if result.pre_training is not None:
@@ -47,6 +60,22 @@ def _kernel_shap(section: ExplanationSection) -> Plain:
             "expected_value": number(output.expected_value, field=f"explanations.{output.label}.expected_value"),
         }
         for output in section.outputs
+    }
+
+
+def _dependence(varied: PartialDependence) -> Plain:
+    head: dict[str, Plain] = {"feature_name": varied.feature, "data_type": varied.data_type}
+    if varied.error is not None:
+        return {**head, "error": varied.error}
+    return {
+        **head,
+        "feature_values": list(varied.categories or varied.feature_values),
+        "model_predictions": [
+            [number(mean, field=f"explanations.pdp.{varied.feature}") for mean in output.means]
+            for output in varied.outputs
+        ],
+        "data_distribution": list(varied.data_distribution),
+        "label_headers": [output.label for output in varied.outputs],
     }
 
 

@@ -123,11 +123,13 @@ def _hints(kind: type) -> Mapping[str, Any]:
 
 
 def _read_dataclass(kind: type, plain: object, field: str) -> object:
-    names = [f.name for f in dataclasses.fields(kind)]
-    if not isinstance(plain, dict) or set(plain) != set(names):
+    """An object with the fields of ``kind``; what an older document lacks takes its default."""
+    fields = {f.name: f for f in dataclasses.fields(kind)}
+    required = {name for name, f in fields.items() if f.default is f.default_factory is dataclasses.MISSING}
+    if not isinstance(plain, dict) or not required <= set(plain) <= set(fields):
         received = ", ".join(map(str, plain)) if isinstance(plain, dict) else plain
-        raise _misfit(field, received, f"an object with the keys {', '.join(names)}")
-    return kind(**{name: _read(_hints(kind)[name], plain[name], f"{field}.{name}") for name in names})
+        raise _misfit(field, received, f"an object with the keys {', '.join(fields)}")
+    return kind(**{name: _read(_hints(kind)[name], plain[name], f"{field}.{name}") for name in fields if name in plain})
 
 
 def _read_scalar(kind: Any, plain: object, field: str) -> object:

@@ -1,13 +1,26 @@
-"""Global attributions as the report shows them: the strongest features of each output, in the unit of the score."""
+"""Global attributions as the report shows them: sizes with their errors, in the unit of the score, and what they cost.
+
+The drawing shows mean absolute attributions without what errors of the rows add to them, whatever the configuration
+aggregates by: that is what intervals and order refer to. The table below the drawing has what analysis.json holds.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from clarify.report import numbers
+from clarify.report.attribution_words import (
+    effort_sentences,
+    groups_sentence,
+    is_certain,
+    is_exact,
+    stability_sentence,
+    steadiness_warning,
+)
 from clarify.report.charts import AttributionGlyph, Tick, attribution_glyph, attribution_interval, attribution_ticks
 from clarify.report.forest import nice_above
 from clarify.report.names import Names
+from clarify.report.words import Sentence
 from clarify.results import (
     Aggregation,
     AnalysisResult,
@@ -20,12 +33,14 @@ from clarify.results import (
 MOST_DRAWN = 10
 MOST_OUTPUTS = 6
 MOST_LISTED = 200
+LISTED_DECIMALS = 6
 
 AGGREGATIONS: dict[Aggregation, str] = {
     "mean_abs": "mean of absolute attributions",
     "median": "median of attributions",
     "mean_sq": "mean of squared attributions",
 }
+HEADINGS: dict[Aggregation, str] = {"mean_abs": "Mean absolute", "median": "Median", "mean_sq": "Mean square"}
 
 
 @dataclass(frozen=True)
@@ -42,24 +57,29 @@ class Unit:
 
 @dataclass(frozen=True)
 class FeatureRow:
-    """One drawn feature."""
+    """One drawn feature; ``opens`` when the order is not certain from here on."""
 
     feature: str
     glyph: AttributionGlyph
     value: str
     interval: str
+    opens: bool
+
+
+@dataclass(frozen=True)
+class Column:
+    """A heading of the table of all values; ``is_published`` for what analysis.json holds."""
+
+    heading: str
+    is_published: bool = False
 
 
 @dataclass(frozen=True)
 class ListedFeature:
-    """One feature in the closed table, in the score's own unit."""
+    """One feature in the closed table, in the score's own unit; cells follow ``OutputView.columns``."""
 
     feature: str
-    mean_abs: str
-    standard_error: str
-    median: str
-    mean_sq: str
-    exact: str
+    cells: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -70,11 +90,23 @@ class OutputView:
     heading: str
     caption: str
     rest: str
+    stability: Sentence
     rows: tuple[FeatureRow, ...]
     ticks: tuple[Tick, ...]
+    columns: tuple[Column, ...]
     listed: tuple[ListedFeature, ...]
     n_features: int
     has_intervals: bool
+
+
+@dataclass(frozen=True)
+class ExplanationView:
+    """All that the report shows of attributions."""
+
+    outputs: tuple[OutputView, ...]
+    warning: Sentence
+    groups: Sentence
+    effort: tuple[Sentence, ...]
 
 
 def unit_of(result: AnalysisResult) -> Unit:
@@ -83,82 +115,124 @@ def unit_of(result: AnalysisResult) -> Unit:
     if section is not None and section.use_logit:
         return Unit("log-odds of the score", 1.0, 3)
     is_probability = result.model is not None and result.model.output == "probability"
-    if section is not None and section.aggregation == "mean_sq":
-        return Unit("squared units of the score", 1.0, 4)
     return Unit("percentage points of the score", 100.0, 1) if is_probability else Unit("units of the score", 1.0, 3)
 
 
-def strongest(output: OutputExplanation, aggregation: Aggregation, *, most: int) -> tuple[GlobalAttribution, ...]:
+def size_of(feature: GlobalAttribution) -> float:
+    """Mean absolute attribution without what errors of the rows add to it; a size cannot lie below 0."""
+    return max(feature.mean_abs - feature.mean_abs_excess, 0.0)
+
+
+def strongest(output: OutputExplanation, *, most: int) -> tuple[GlobalAttribution, ...]:
     """Features by size, the order of the data deciding between equals."""
-    return tuple(sorted(output.features, key=lambda feature: -abs(feature.by(aggregation)))[:most])
+    return tuple(sorted(output.features, key=lambda f: f.mean_abs_excess - f.mean_abs)[:most])
 
 
-def explanations_of(result: AnalysisResult, names: Names) -> tuple[OutputView, ...]:
-    """The first outputs, each with its strongest features; empty when nothing was explained."""
+def explanations_of(result: AnalysisResult, names: Names) -> ExplanationView | None:
+    """The first outputs, each with its strongest features, and what they cost; None when nothing was explained."""
     if result.explanations is None:
-        return ()
+        return None
     section, unit = result.explanations, unit_of(result)
-    return tuple(_output(output, section, unit, names) for output in section.outputs[:MOST_OUTPUTS])
+    return ExplanationView(
+        outputs=tuple(_output(output, section, unit, names) for output in section.outputs[:MOST_OUTPUTS]),
+        warning=steadiness_warning(section),
+        groups=groups_sentence(section, names),
+        effort=effort_sentences(section),
+    )
 
 
 def _output(output: OutputExplanation, section: ExplanationSection, unit: Unit, names: Names) -> OutputView:
-    drawn = strongest(output, section.aggregation, most=MOST_DRAWN)
-    intervals = [_interval(feature, section.aggregation) for feature in drawn]
-    values = [feature.by(section.aggregation) for feature in drawn]
+    drawn = strongest(output, most=MOST_DRAWN)
+    intervals = [attribution_interval(feature) for feature in drawn]
+    values = [size_of(feature) for feature in drawn]
     top = nice_above(unit.factor * max([*values, *(i.high for i in intervals if i is not None)], default=1.0))
-    bars = "; bar: 95 % interval" if any(intervals) else ""
+    columns = _columns(output, section.aggregation)
+    rows = tuple(
+        _row(feature, interval, unit, top, names, opens=_opens(place, output, section))
+        for place, (feature, interval) in enumerate(zip(drawn, intervals, strict=True))
+    )
     return OutputView(
         label=names[output.label],
         heading="Average size of each feature's effect",
-        caption=f"{unit.name[:1].upper()}{unit.name[1:]}, {AGGREGATIONS[section.aggregation]}{bars}.",
-        rest=_rest(output, drawn, section.aggregation, unit),
-        rows=tuple(_row(f, i, section.aggregation, unit, top, names) for f, i in zip(drawn, intervals, strict=True)),
+        caption=_caption(output, section.aggregation, unit, rows),
+        rest=_rest(output, drawn, section, unit),
+        stability=stability_sentence(output, section),
+        rows=rows,
         ticks=attribution_ticks(top),
-        listed=tuple(_listed(f, names) for f in strongest(output, section.aggregation, most=MOST_LISTED)),
+        columns=columns,
+        listed=tuple(_listed(f, len(columns), names) for f in strongest(output, most=MOST_LISTED)),
         n_features=len(output.features),
         has_intervals=any(intervals),
     )
 
 
-def _interval(feature: GlobalAttribution, aggregation: Aggregation) -> Interval | None:
-    return attribution_interval(feature) if aggregation == "mean_abs" else None
+def _opens(place: int, output: OutputExplanation, section: ExplanationSection) -> bool:
+    is_divided = section.probe != "noisy" and not is_exact(output)
+    return is_divided and place > 0 and output.certain_order == place
 
 
 def _row(
-    feature: GlobalAttribution,
-    interval: Interval | None,
-    aggregation: Aggregation,
-    unit: Unit,
-    top: float,
-    names: Names,
+    feature: GlobalAttribution, interval: Interval | None, unit: Unit, top: float, names: Names, *, opens: bool
 ) -> FeatureRow:
     scaled = None if interval is None else Interval(interval.low * unit.factor, interval.high * unit.factor)
-    value = unit.factor * feature.by(aggregation)
+    value = unit.factor * size_of(feature)
     limits = "" if scaled is None else numbers.interval(scaled, unit.decimals)
     shown = attribution_glyph(value, scaled, top)
-    return FeatureRow(names[feature.feature], shown, numbers.decimal(value, unit.decimals), limits)
+    return FeatureRow(names[feature.feature], shown, numbers.decimal(value, unit.decimals), limits, opens)
+
+
+def _caption(output: OutputExplanation, aggregation: Aggregation, unit: Unit, rows: tuple[FeatureRow, ...]) -> str:
+    excess = any(feature.mean_abs_excess for feature in output.features)
+    without = ", without what errors of single rows add to it" if excess else ""
+    bars = "; bar: 95 % interval" if any(row.interval for row in rows) else ""
+    line = "; dashed line: from here on the order is not certain" if any(row.opens for row in rows) else ""
+    drawn = f"{unit.name[:1].upper()}{unit.name[1:]}, {AGGREGATIONS['mean_abs']}{without}{bars}{line}."
+    return f"{drawn} {_published(aggregation, has_excess=excess)}"
+
+
+def _published(aggregation: Aggregation, *, has_excess: bool) -> str:
+    """Which number a reader of analysis.json finds there."""
+    if aggregation != "mean_abs":
+        return f"analysis.json holds another number, the {AGGREGATIONS[aggregation]}: see the table of all values."
+    if has_excess:
+        return "analysis.json holds the mean with it: see the table of all values."
+    return "analysis.json holds the same mean, in units of the score."
 
 
 def _rest(
-    output: OutputExplanation, drawn: tuple[GlobalAttribution, ...], aggregation: Aggregation, unit: Unit
+    output: OutputExplanation, drawn: tuple[GlobalAttribution, ...], section: ExplanationSection, unit: Unit
 ) -> str:
-    n_rest = len(output.features) - len(drawn)
+    n_reported, n_rest = len(output.features), len(output.features) - len(drawn)
+    asked = f" {n_reported} of {section.n_features} features are reported, as configured."
+    others = asked if n_reported < section.n_features else ""
     if n_rest == 0:
-        return ""
-    if aggregation != "mean_abs":
-        return f"{len(drawn)} of {len(output.features)} features."
-    rest = sum(feature.mean_abs for feature in output.features) - sum(feature.mean_abs for feature in drawn)
-    others = "the other one moves" if n_rest == 1 else f"the other {n_rest} together move"
-    return f"{len(drawn)} of {len(output.features)} features; {others} the score by {unit.text(max(rest, 0.0))}."
+        return others.strip()
+    rest = unit.text(sum(map(size_of, output.features)) - sum(map(size_of, drawn)))
+    about = "" if is_certain(output, section) else "about "
+    adds = f"the other one has {about}{rest}" if n_rest == 1 else f"the other {n_rest} add up to {about}{rest}"
+    return f"{len(drawn)} of {n_reported} features; {adds}.{others}"
 
 
-def _listed(feature: GlobalAttribution, names: Names) -> ListedFeature:
-    error = "" if feature.standard_error is None else numbers.decimal(feature.standard_error, 6)
-    return ListedFeature(
-        names[feature.feature],
-        numbers.decimal(feature.mean_abs, 6),
-        error,
-        numbers.decimal(feature.median, 6),
-        numbers.decimal(feature.mean_sq, 6),
-        "yes" if feature.exact else "no",
-    )
+def _columns(output: OutputExplanation, aggregation: Aggregation) -> tuple[Column, ...]:
+    mean_abs, median, mean_sq = (Column(HEADINGS[kind], kind == aggregation) for kind in HEADINGS)
+    if is_exact(output):
+        return mean_abs, median, mean_sq
+    return mean_abs, Column("Added by errors"), Column("95 % interval without these"), median, mean_sq
+
+
+def _listed(feature: GlobalAttribution, n_columns: int, names: Names) -> ListedFeature:
+    aggregates = [feature.by(kind) for kind in HEADINGS]
+    cells = [numbers.decimal(value, LISTED_DECIMALS) for value in aggregates]
+    if n_columns > len(cells):
+        interval = attribution_interval(feature)
+        limits = "–" if interval is None else numbers.interval(interval, LISTED_DECIMALS)
+        cells[1:1] = [_excess_text(feature.mean_abs_excess), limits]
+    return ListedFeature(names[feature.feature], tuple(cells))
+
+
+def _excess_text(excess: float) -> str:
+    """An excess below the last decimal is said to be small, not printed as nought."""
+    smallest = 10.0**-LISTED_DECIMALS
+    if 0 < excess < smallest:
+        return f"under {smallest:.{LISTED_DECIMALS}f}"
+    return numbers.decimal(excess, LISTED_DECIMALS)

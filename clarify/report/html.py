@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 TEMPLATES = "templates"
+TEMPLATE_FILES = ("report.html", "parts.html", "dependence.html")
 
 
 def render_report(result: AnalysisResult, provenance: Provenance) -> str:
@@ -41,7 +42,7 @@ def _source(file_name: str) -> str:
 def _template() -> Template:
     from jinja2 import DictLoader, Environment, StrictUndefined
 
-    sources = {file_name: _source(file_name) for file_name in ("report.html", "parts.html")}
+    sources = {file_name: _source(file_name) for file_name in TEMPLATE_FILES}
     environment = Environment(
         loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

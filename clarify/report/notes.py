@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 
 from clarify.report import numbers
+from clarify.report.attribution_words import ESTIMATORS, is_exact, members_sentence
+from clarify.report.dependence import basis
 from clarify.report.explained import MOST_OUTPUTS
 from clarify.report.names import Names, clean, without_secrets
 from clarify.report.provenance import Provenance, utc_text
@@ -13,7 +16,12 @@ from clarify.report.selection import MOST_CARD_GROUPS, Group, undefined_metrics
 from clarify.report.words import Sentence, name, say, some, why_undefined
 from clarify.results import AnalysisResult, ExplanationSection
 
-BASELINES = {"inline": "given in the configuration", "uri": "read from a file", "medoid": "chosen from the data"}
+BASELINES = {
+    "inline": "given in the configuration",
+    "uri": "read from a file",
+    "medoid": "chosen from the data",
+    "clusters": "computed as centres of clusters of the data",
+}
 ISOLATION = {
     "process": "in a process of its own",
     "none": "inside this process, without isolation",
@@ -47,6 +55,7 @@ def left_out(result: AnalysisResult, groups: tuple[Group, ...], names: Names) ->
         *_undefined(groups),
         *_missing_values(result),
         *_failed_expectations(result),
+        *_unexplained(result),
         *_not_drawn(result, groups),
     )
 
@@ -100,6 +109,20 @@ def _failed_expectations(result: AnalysisResult) -> tuple[LeftOut, ...]:
     )  # fmt: skip
 
 
+def _unexplained(result: AnalysisResult) -> tuple[LeftOut, ...]:
+    section, found = result.explanations, []
+    if section is None:
+        return ()
+    if section.rows_failed:
+        why = "the model had no answer for them; averages of attributions do not count them"
+        found.append(LeftOut(say("Rows without attributions"), numbers.count(section.rows_failed), why))
+    n_more = section.n_features - max((len(output.features) for output in section.outputs), default=0)
+    if section.outputs and n_more > 0:
+        why = "only the configured ones are; the others took part in every coalition"
+        found.append(LeftOut(say("Features whose attributions are not reported"), numbers.count(n_more), why))
+    return tuple(found)
+
+
 def _not_drawn(result: AnalysisResult, groups: tuple[Group, ...]) -> tuple[LeftOut, ...]:
     found = []
     if len(groups) > MOST_CARD_GROUPS:
@@ -111,13 +134,15 @@ def _not_drawn(result: AnalysisResult, groups: tuple[Group, ...]) -> tuple[LeftO
     return tuple(found)
 
 
-def how_computed(result: AnalysisResult, groups: tuple[Group, ...]) -> tuple[Fact, ...]:
+def how_computed(result: AnalysisResult, groups: tuple[Group, ...], names: Names) -> tuple[Fact, ...]:
     """Methods, budgets and the limits of what they show."""
     facts: list[Fact] = []
     if groups:
         facts += [Fact(term, say(text)) for term, text in _BIAS_FACTS]
     if result.explanations is not None:
-        facts += [Fact(term, say(text)) for term, text in _shap_facts(result.explanations)]
+        facts += _shap_facts(result.explanations, names)
+    if result.partial_dependence:
+        facts.append(Fact("Partial dependence", say(_PDP_FACT, basis(result))))
     facts.append(Fact("What none of this shows", say(
         "A number near its ideal is not a certificate, and a number far from it names no cause. ",
         "Attributions say what the model used, not what is right to use.",
@@ -138,20 +163,64 @@ _BIAS_FACTS = (
 )  # fmt: skip
 
 
-def _shap_facts(section: ExplanationSection) -> tuple[tuple[str, str], ...]:
-    estimators = ", ".join(f"{clean(kind)} {numbers.count(rows)}" for kind, rows in section.estimators)
+_PDP_FACT = (
+    "A number is set to the centres of equally wide buckets between its smallest and largest value, a text or truth "
+    "value to each value that occurs; missing values are no point of the grid. Sums are exact. Bands are quantiles of "
+    "the rows' own scores. "
+)
+
+
+def _shap_facts(section: ExplanationSection, names: Names) -> list[Fact]:
     link = "log-odds of the score" if section.use_logit else "the score itself"
     source = BASELINES.get(section.baseline_source, clean(section.baseline_source))
     baseline = some(section.n_baseline_rows, "baseline row", "baseline rows")
+    facts = [
+        _text("Attributions", f"Shapley values of {link} against {baseline}, {source}: the attributions of a row add "
+                              "up to its score minus the baseline's."),
+        _text("Estimators", _estimators(section)),
+        _text("Error bars", _errors(section)),
+        _text("Budget", f"{_budget(section)} {some(section.calls, 'model row', 'model rows')} in all; "
+                        f"seed {section.seed}."),
+    ]  # fmt: skip
+    members = members_sentence(section, names)
+    return [*facts, Fact("Groups of columns", members)] if members else facts
+
+
+def _estimators(section: ExplanationSection) -> str:
+    if not section.estimators:
+        return "No row was explained."
+    used = (
+        f"{clean(kind)} ({some(rows, 'row', 'rows')}){_what(kind)}" for kind, rows in section.estimators
+    )
+    return ". ".join(used) + "."
+
+
+def _what(kind: str) -> str:
+    return f": {ESTIMATORS[kind]}" if kind in ESTIMATORS else ""
+
+
+def _errors(section: ExplanationSection) -> str:
+    is_estimated = not section.outputs or not all(is_exact(output) for output in section.outputs)
+    if not is_estimated and section.probe == "noisy":
+        return "None: every coalition was asked once, and nothing shows how far the model's noise moves the numbers."
+    if not is_estimated:
+        return "None, because no attribution is estimated. Another baseline or other rows would give other numbers."
     return (
-        ("Attributions", f"Kernel SHAP of {link} against {baseline}, {source}. "
-                         f"{some(section.rows, 'row was', 'rows were')} explained, "
-                         f"{numbers.count(section.rows_exact)} of them exactly by enumerating every coalition."),
-        ("Estimators", f"Rows by estimator: {estimators or 'none'}. Bars are the 95 % sampling error of the "
-                       "coalitions drawn, not of the choice of rows."),
-        ("Budget", f"{some(section.num_samples, 'coalition', 'coalitions')} for each row and "
-                   f"{some(section.calls, 'model row', 'model rows')} in all; seed {section.seed}."),
-    )  # fmt: skip
+        "95 % intervals of the estimate: what other coalitions could have given for the same rows and the same "
+        "baseline. They do not speak of other rows. Errors of single rows make the mean of their absolute values too "
+        "large; the drawing leaves this excess out. A place in the order counts as certain when the next feature is "
+        "smaller by more than 1.96 standard errors of their difference."
+    )
+
+
+def _budget(section: ExplanationSection) -> str:
+    n_coalitions = some(section.num_samples, "coalition", "coalitions")
+    if section.budget_given or section.tolerance is None:
+        return f"At most {n_coalitions} for each row."
+    return (
+        f"Coalitions of a row were doubled until its predicted error was within {100 * section.tolerance:.4g} % of its "
+        f"attributions, up to {n_coalitions}."
+    )
 
 
 def provenance_facts(result: AnalysisResult, provenance: Provenance, names: Names) -> tuple[Fact, ...]:
@@ -171,6 +240,7 @@ def provenance_facts(result: AnalysisResult, provenance: Provenance, names: Name
         _text("Engine", clean(run.engine)),
         _text("Started and finished", f"{utc_text(run.started_at)} to {utc_text(run.finished_at)}"),
         *_run_ids(provenance),
+        *_costs(provenance),
         _code("To run it again", run.command),
     )
 
@@ -193,6 +263,25 @@ def _run_ids(provenance: Provenance) -> tuple[Fact, ...]:
     run = provenance.run
     ids = (("MLflow run", run.mlflow_run_id), ("Prefect flow run", run.prefect_flow_run_id))
     return tuple(_code(term, run_id) for term, run_id in ids if run_id is not None)
+
+
+def _costs(provenance: Provenance) -> tuple[Fact, ...]:
+    """What the choice of the estimator was made from; these are this machine's times, and no rerun repeats them."""
+    costs = provenance.run.costs
+    if not costs:
+        return ()
+    measured = ", ".join(f"{_cost_name(cost)} {_cost_text(cost, value)}" for cost, value in costs)
+    return (_text("Measured costs", measured),)
+
+
+def _cost_name(cost: str) -> str:
+    return clean(cost.removesuffix("_seconds").replace("_", " "))
+
+
+def _cost_text(cost: str, value: float) -> str:
+    if not math.isfinite(value):
+        return "unknown"
+    return numbers.duration(value) if cost.endswith("_seconds") else f"{value:,.4g}" if value % 1 else f"{value:,.0f}"
 
 
 def _text(term: str, text: str) -> Fact:

@@ -86,3 +86,17 @@ def bytes_text(size: int) -> str:
         if size >= factor:
             return f"{size / factor:.1f} {unit}"
     return f"{size} bytes"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit a person would use, three digits.
+
+    Examples
+    --------
+    >>> duration(0.0000112), duration(0.0034), duration(2.0)
+    ('11.2 µs', '3.4 ms', '2 s')
+    """
+    for factor, unit in ((1.0, "s"), (1e-3, "ms")):
+        if seconds >= factor:
+            return f"{seconds / factor:.3g} {unit}"
+    return f"{seconds * 1e6:.3g} µs"

@@ -8,7 +8,8 @@ from datetime import UTC
 
 from clarify.bias.catalog import BY_NAME
 from clarify.report import numbers
-from clarify.report.explained import strongest, unit_of
+from clarify.report.attribution_words import order_remark
+from clarify.report.explained import size_of, strongest, unit_of
 from clarify.report.names import Names, clean, without_secrets
 from clarify.report.provenance import Provenance
 from clarify.report.rates import SHARES
@@ -92,6 +93,9 @@ def verdict_sentence(result: AnalysisResult) -> Sentence:
 
 
 def _only_explained(result: AnalysisResult) -> Sentence:
+    if result.explanations is None and result.partial_dependence:
+        n_varied = some(len(result.partial_dependence), "feature", "features")
+        return say("Mean scores were computed as ", strong(n_varied), " vary one by one; no bias metric was asked for.")
     if result.explanations is None:
         return say("The data were checked; no bias metric and no explanation was asked for.")
     section = result.explanations
@@ -103,7 +107,7 @@ def _only_explained(result: AnalysisResult) -> Sentence:
 
 def _short_result(result: AnalysisResult, groups: tuple[Group, ...]) -> str:
     if not groups:
-        return "Explanations" if result.explanations is not None else "Data check"
+        return "Explanations" if result.explanations is not None or result.partial_dependence else "Data check"
     n_metrics = sum(len(group.measured) for group in groups)
     return f"No verdict, {some(n_metrics, 'metric', 'metrics')}, {len(undefined_metrics(groups))} undefined"
 
@@ -180,17 +184,17 @@ def found_attributions(result: AnalysisResult, names: Names) -> tuple[Sentence, 
     """The feature that moved each of the first outputs most; empty without explanations."""
     if result.explanations is None:
         return ()
-    unit = unit_of(result)
+    section, unit = result.explanations, unit_of(result)
     sentences = []
-    for output in result.explanations.outputs[:FEW]:
-        top = strongest(output, result.explanations.aggregation, most=FEW)
+    for output in section.outputs[:FEW]:
+        top = strongest(output, most=FEW)
         if top:
-            which = say(" of ", name(names[output.label])) if len(result.explanations.outputs) > 1 else ()
+            which = say(" of ", name(names[output.label])) if len(section.outputs) > 1 else ()
             listed = [
-                say(", " if i else "", name(names[f.feature]), f" ({unit.text(f.by(result.explanations.aggregation))})")
-                for i, f in enumerate(top)
+                say(", " if i else "", name(names[f.feature]), f" ({unit.text(size_of(f))})") for i, f in enumerate(top)
             ]
-            sentences.append(say("The score", which, " moved most with ", *listed, f", in {unit.name}."))
+            remark = order_remark(output, section, listed=len(top))
+            sentences.append(say("The score", which, " moved most with ", *listed, f", in {unit.name}{remark}."))
     return tuple(sentences)
 
 

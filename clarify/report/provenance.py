@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import math
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -54,6 +55,7 @@ class RunRecord:
     mlflow_run_id: str | None = None
     prefect_flow_run_id: str | None = None
     host: str | None = None
+    costs: tuple[tuple[str, float], ...] = ()  # measured ones that a choice was made from; no rerun repeats them
 
 
 @dataclass(frozen=True)
@@ -120,9 +122,14 @@ def provenance_document(provenance: Provenance) -> bytes:
                 "platform": provenance.environment.platform,
                 "packages": dict(provenance.environment.packages),
             },
-            "run": {**times, **rest},
+            "run": {**times, **rest, "costs": {name: _measured(value) for name, value in run.costs}},
         }
     )
+
+
+def _measured(value: float) -> Plain:
+    """A measurement that failed is null: it must not cost the run its documents."""
+    return value if math.isfinite(value) else None
 
 
 def manifest_document(records: Mapping[str, FileRecord]) -> bytes:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from clarify.bias.catalog import BY_NAME
-from clarify.report import numbers
+from clarify.report import attribution_words, numbers
 from clarify.report.charts import kind_of, scales_of, share_text
-from clarify.report.explained import OutputView, explanations_of
+from clarify.report.dependence import DependenceView, dependence_of, names_in
+from clarify.report.explained import ExplanationView, explanations_of
 from clarify.report.forest import Glyph, Scale, glyph
 from clarify.report.names import LONGEST_DETAIL, Names, clean, name_all
 from clarify.report.notes import Fact, LeftOut, how_computed, left_out, provenance_facts
@@ -89,7 +90,8 @@ class Page:
     matrix: ValuesTable | None
     sections: tuple[GroupSection, ...]
     all_values: ValuesTable | None
-    outputs: tuple[OutputView, ...]
+    explanations: ExplanationView | None
+    dependence: DependenceView | None
     left_out: tuple[LeftOut, ...]
     notices: tuple[Notice, ...]
     how: tuple[Fact, ...]
@@ -110,10 +112,11 @@ def page_of(result: AnalysisResult, provenance: Provenance) -> Page:
         matrix=_values(matrix_groups(groups), groups, names, only_first=True) if is_summary else None,
         sections=tuple(section_of(i, group, scales, names) for i, group in enumerate(detailed)),
         all_values=_values(groups[:MOST_TABLE_GROUPS], groups, names) if len(groups) > len(detailed) else None,
-        outputs=explanations_of(result, names),
+        explanations=explanations_of(result, names),
+        dependence=dependence_of(result, names),
         left_out=left_out(result, groups, names),
         notices=notices_of(result, names),
-        how=how_computed(result, groups),
+        how=how_computed(result, groups, names),
         provenance=provenance_facts(result, provenance, names),
     )
 
@@ -133,8 +136,8 @@ def names_of(result: AnalysisResult) -> Names:
             raw += [section.label, section.label_value_or_threshold]
             raw += [text for facet in section.facets for text in (facet.facet, facet.value_or_threshold)]
     if result.explanations is not None:
-        for output in result.explanations.outputs:
-            raw += [output.label, *(feature.feature for feature in output.features)]
+        raw += attribution_words.names_in(result.explanations)
+    raw += names_in(result)
     if result.model is not None:
         raw.append(result.model.name)
     return name_all(raw)

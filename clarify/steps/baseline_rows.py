@@ -1,4 +1,4 @@
-"""Where SHAP's comparison comes from: rows the user gave, or the most central row of a sample of the data."""
+"""Where SHAP's comparison comes from: rows the user gave, or the centre or centres of a sample of the data."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ from clarify.data.source import open_source, read_source_file
 from clarify.engines.base import Engine
 from clarify.errors import ConfigError, DataError, Problem
 from clarify.explain.baseline import medoid
+from clarify.explain.clusters import cluster_centres
 from clarify.explain.row_keys import row_keys
 from clarify.features import FeatureColumn, Features
+from clarify.results import Notice
 from clarify.steps.plan import AnalysisPlan
 from clarify.steps.validate_dataset import PreparedData
 
@@ -28,7 +30,7 @@ SAMPLE_ROWS = 2_000
 ROWS_PER_SAMPLING = 65_536
 MOST_BASELINE_ROWS = 1_000
 
-BaselineSource = Literal["inline", "uri", "medoid"]
+BaselineSource = Literal["inline", "uri", "medoid", "clusters"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,15 +39,17 @@ class Baseline:
 
     rows: Features
     source: BaselineSource
+    notices: tuple[Notice, ...] = ()
 
 
 def find_baseline(plan: AnalysisPlan, data: PreparedData, shap: Shap, sample: Features | None) -> Baseline:
-    """The configured rows, else the medoid of the sample.
+    """The configured rows, else the centres of as many clusters of the sample as asked for, else its medoid.
 
     Raises
     ------
     ConfigError, DataError
-        When given rows do not have the features' columns, or hold a word where a number belongs.
+        When given rows do not have the features' columns, or hold a word where a number belongs; when more clusters
+        are asked for than a baseline may have rows.
     """
     if isinstance(shap.baseline, str):
         return Baseline(_read_baseline(shap.baseline, plan, data), "uri")
@@ -53,9 +57,33 @@ def find_baseline(plan: AnalysisPlan, data: PreparedData, shap: Shap, sample: Fe
         return Baseline(_inline_baseline(shap.baseline, data.features), "inline")
     if sample is None:
         raise DataError(_no_rows())
-    is_text = np.array([column.vocabulary is not None for column in sample.columns])
-    centre = medoid(sample.values, is_text)
+    if shap.num_clusters is not None:
+        return _clustered_baseline(sample, shap.num_clusters, plan.seed)
+    centre = medoid(sample.values, _is_text(sample))
     return Baseline(sample.with_values(sample.values[[centre]]), "medoid")
+
+
+def _is_text(features: Features) -> NDArray[np.bool_]:
+    return np.array([column.vocabulary is not None for column in features.columns], dtype=np.bool_)
+
+
+def _clustered_baseline(sample: Features, n_clusters: int, seed: int) -> Baseline:
+    """Centres of the sample's clusters; whole numbers and truth values stay such, since the model was trained on them.
+
+    AWS keeps fractions there.
+    """
+    if n_clusters > MOST_BASELINE_ROWS:
+        hint = "ask for a few; AWS takes 1 to 12 of its own accord"
+        raise ConfigError(_row_count_problem("methods.shap.num_clusters", f"{n_clusters:,}", hint))
+    is_text = _is_text(sample)
+    is_integer = np.array([column.kind in ("int", "bool") for column in sample.columns]) & ~is_text
+    centres, sizes = cluster_centres(sample.values, is_text, n_clusters, seed, is_integer=is_integer)
+    method = "k-prototypes" if is_text.any() else "k-means"
+    which = f"a sample of {len(sample):,} rows" if len(sample) >= SAMPLE_ROWS else f"all {len(sample):,} rows"
+    fewer = "" if len(sizes) == n_clusters else f" of {n_clusters:,} asked for: no more are different"
+    message = f"baseline rows computed as centres of {method} clusters of {which}: {len(sizes):,}{fewer}"
+    notice = Notice("SHAP-BASELINE-CLUSTERS", "methods.shap.num_clusters", message)
+    return Baseline(sample.with_values(centres), "clusters", (notice,))
 
 
 def sample_features(dataset: Dataset, columns: Sequence[FeatureColumn], engine: Engine) -> Features:
@@ -132,16 +160,14 @@ def _read_baseline(uri: str, plan: AnalysisPlan, data: PreparedData) -> Features
     batches = [batch for file in source.files for batch in read_source_file(source, file)]
     table = pa.Table.from_batches(batches).slice(0, MOST_BASELINE_ROWS + 1)
     if not 1 <= table.num_rows <= MOST_BASELINE_ROWS:
-        raise DataError(
-            Problem(
-                code="SHAP-BASELINE-ROWS",
-                field="methods.shap.baseline",
-                received=f"{table.num_rows} rows" if table.num_rows == 0 else f"more than {MOST_BASELINE_ROWS:,} rows",
-                allowed=f"1 to {MOST_BASELINE_ROWS:,} rows: every one multiplies the model calls",
-                hint="give few, typical rows",
-            )
-        )
+        received = f"{table.num_rows} rows" if table.num_rows == 0 else f"more than {MOST_BASELINE_ROWS:,} rows"
+        raise DataError(_row_count_problem("methods.shap.baseline", received, "give few, typical rows"))
     return _inline_baseline([tuple(row[name] for name in names) for row in table.to_pylist()], data.features)
+
+
+def _row_count_problem(field: str, received: str, hint: str) -> Problem:
+    allowed = f"1 to {MOST_BASELINE_ROWS:,} rows: every one multiplies the model calls"
+    return Problem("SHAP-BASELINE-ROWS", field, received, allowed, hint)
 
 
 def _width_problem(field: str, width: int, columns: Sequence[FeatureColumn]) -> Problem:

@@ -1,39 +1,37 @@
-"""SHAP of every row: a game made once, explained fragment by fragment wherever the engine runs them."""
+"""SHAP of every row: a game settled once, explained fragment by fragment wherever the engine runs them."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-
-import numpy as np
-import pyarrow as pa
-from numpy.typing import NDArray
 
 from clarify.config.analysis import Shap
 from clarify.config.columns import column_name
 from clarify.data import storage
 from clarify.data.dataset import Fragment, cut, read_fragment
 from clarify.data.feature_matrix import read_features
-from clarify.endpoints.base import Endpoint, EndpointSpec
+from clarify.endpoints.base import EndpointSpec
 from clarify.engines.base import Engine
 from clarify.errors import BadPrediction, Problem
-from clarify.explain.aggregate import GlobalColumn, aggregate_column
-from clarify.explain.estimators.base import Estimator
-from clarify.explain.explainer import LocalAttributions, explain_rows
-from clarify.explain.games import Game, prepare_game
-from clarify.explain.pilots import fit_pilots
+from clarify.explain.aggregate import GlobalColumn, certain_order
+from clarify.explain.explainer import explain_rows
+from clarify.explain.families import FeatureGroups
+from clarify.explain.games import Game
+from clarify.explain.pilots import Costs
 from clarify.features import FeatureColumn, Features
-from clarify.results import ExplanationSection, GlobalAttribution, Notice, OutputExplanation
-from clarify.steps.baseline_rows import Baseline, find_baseline, sample_features
+from clarify.results import ExplanationSection, GlobalAttribution, Interval, Notice, OutputExplanation
+from clarify.steps.explanation_game import Asking, ExplanationGame, settle_game
+from clarify.steps.local_parts import ExplainedPart, LocalParts, local_table, summarise_part
 from clarify.steps.plan import AnalysisPlan
 from clarify.steps.predict import endpoint_of, part_uri_of, read_part, to_parquet
 from clarify.steps.provision_endpoint import LeasedEndpoint
 from clarify.steps.validate_dataset import PreparedData
 
 ROWS_PER_EXPLANATION = 256       # four blocks of 64: what a killed run loses per worker
-PILOT_ROWS = 12
+# Rows without attributions that are reported; more of them, and the run ends: the rest would not speak for the data.
+MOST_ROWS_FAILED = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,44 +44,14 @@ class ExplanationJob:
     parts_uri: str
 
 
-@dataclass(frozen=True)
-class ExplainedPart:
-    """What one fragment cost."""
-
-    rows: int
-    calls: int
-    estimators: tuple[tuple[str, int], ...]
-
-
-@dataclass(frozen=True)
-class LocalParts:
-    """Where the local attributions lie, part by part in dataset order, and which of them are reported."""
-
-    fragments: tuple[Fragment, ...]
-    parts_uri: str
-    outputs: tuple[str, ...]
-    reported: tuple[tuple[int, str], ...]    # position among the players, and name
-
-    def read(self) -> Iterator[pa.Table]:
-        """Local attributions in dataset order."""
-        for fragment in self.fragments:
-            yield read_part(part_uri_of(self.parts_uri, fragment))
-
-    def column(self, output: int, player: int) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-        """One player's attributions to one output, with their standard errors."""
-        names = [f"value:{output}:{player}", f"error:{output}:{player}"]
-        for fragment in self.fragments:
-            part = read_part(part_uri_of(self.parts_uri, fragment), columns=names)
-            yield part[names[0]].to_numpy(), part[names[1]].to_numpy()
-
-
 @dataclass(frozen=True, eq=False)
 class Explanations:
-    """The section for the report, the baseline used, and the local attributions."""
+    """The section for the report, the baseline used, the local attributions, and what the estimator cost."""
 
     section: ExplanationSection
     baseline: Features
     local: LocalParts
+    costs: Costs | None = None
 
 
 def explain(plan: AnalysisPlan, data: PreparedData, lease: LeasedEndpoint, engine: Engine) -> Explanations:
@@ -92,87 +60,18 @@ def explain(plan: AnalysisPlan, data: PreparedData, lease: LeasedEndpoint, engin
     Raises
     ------
     EndpointError
-        When the model stops answering, or answers labels where scores are needed.
+        When the model stops answering, answers labels where scores are needed, or has no answer for many rows.
     """
     shap = plan.config.methods.shap or Shap()
-    endpoint = endpoint_of(lease.spec)
-    sample = sample_features(data.dataset, data.features, engine) if shap.baseline is None else None
-    baseline = find_baseline(plan, data, shap, sample)
-    game = prepare_game(
-        baseline.rows.values,
-        asking(endpoint, baseline.rows),
-        num_samples=shap.num_samples,
-        seed=plan.seed,
-        use_logit=shap.use_logit,
-    )
-    job = ExplanationJob(
-        game=_with_pilots(game, sample, baseline, endpoint, data, engine),
-        columns=baseline.rows.columns,
-        spec=lease.spec,
-        parts_uri=storage.join(data.work_uri, "explanations"),
-    )
+    parts_uri = storage.join(data.work_uri, "explanations")
+    settled = settle_game(plan, data, lease, engine, parts_uri)
+    job = ExplanationJob(settled.game, settled.baseline.rows.columns, lease.spec, parts_uri)
     fragments = tuple(cut(data.dataset, ROWS_PER_EXPLANATION))
     explained = engine.map(partial(explain_fragment, job=job), fragments, stage="explaining")
-    local = LocalParts(fragments, job.parts_uri, output_names(endpoint, baseline.rows), _reported(shap, baseline.rows))
-    return Explanations(_section(shap, baseline, job.game, explained, local), baseline.rows, local)
-
-
-def asking(endpoint: Endpoint, features: Features) -> _Asking:
-    """The model as the explanation engine sees it: a matrix in, scores out."""
-    return _Asking(endpoint, features)
-
-
-@dataclass(frozen=True, eq=False)
-class _Asking:
-    endpoint: Endpoint
-    features: Features
-
-    def __call__(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        scores = self.endpoint.predict(self.features.with_values(matrix)).scores
-        if scores is None:
-            raise BadPrediction(
-                Problem(
-                    code="ENDPOINT-LABELS",
-                    field="predictor",
-                    received="class labels",
-                    allowed="scores: an attribution explains a number",
-                    hint="save the model with pyfunc_predict_fn='predict_proba', or name the score in"
-                    " predictor.probability",
-                )
-            )
-        return scores
-
-
-def output_names(endpoint: Endpoint, rows: Features) -> tuple[str, ...]:
-    """What the model's outputs are called: label_headers, or label0, label1, ..."""
-    return endpoint.predict(rows).output_names
-
-
-def _with_pilots(
-    game: Game, sample: Features | None, baseline: Baseline, endpoint: Endpoint, data: PreparedData, engine: Engine
-) -> Game:
-    """Hyper-parameters for the rows kriging will explain; the data are sampled now if the baseline needed no sample."""
-    if not game.needs_pilots:
-        return game
-    rows = sample if sample is not None else sample_features(data.dataset, data.features, engine)
-    pilots = recode(rows, baseline.rows, PILOT_ROWS)
-    return fit_pilots(game, pilots.values, asking(endpoint, pilots))
-
-
-def recode(sample: Features, baseline: Features, rows: int) -> Features:
-    """The first rows of a sample in the baseline's codes, vocabularies extended by the sample's words."""
-    values = sample.values[:rows].copy()
-    columns = []
-    for position, (mine, base) in enumerate(zip(sample.columns, baseline.columns, strict=True)):
-        if base.vocabulary is None or mine.vocabulary is None:
-            columns.append(base)
-            continue
-        codes = {word: code for code, word in enumerate(base.vocabulary)}
-        table = np.array([codes.setdefault(word, len(codes)) for word in mine.vocabulary] or [0], dtype=np.float64)
-        known = ~np.isnan(values[:, position])
-        values[known, position] = table[values[known, position].astype(np.intp)]
-        columns.append(FeatureColumn(base.name, base.kind, tuple(codes)))
-    return Features(tuple(columns), values)
+    reported = _reported(shap, settled.baseline.rows.names, settled.groups)
+    local = LocalParts(fragments, parts_uri, settled.outputs, reported)
+    section = _section(plan, shap, settled, explained, local)
+    return Explanations(section, settled.baseline.rows, local, settled.costs)
 
 
 def explain_fragment(fragment: Fragment, *, job: ExplanationJob) -> ExplainedPart:
@@ -181,84 +80,121 @@ def explain_fragment(fragment: Fragment, *, job: ExplanationJob) -> ExplainedPar
     if not storage.exists(part_uri):
         table = read_fragment(fragment, columns=[column.name for column in job.columns])
         features = read_features(table, job.columns)
-        local = explain_rows(job.game, features.values, asking(endpoint_of(job.spec), features))
-        storage.write_bytes(part_uri, to_parquet(_part(local)))
-    return _costs(read_part(part_uri))
+        local = explain_rows(job.game, features.values, Asking(endpoint_of(job.spec), features))
+        storage.write_bytes(part_uri, to_parquet(local_table(local)))
+    return summarise_part(read_part(part_uri))
 
 
-def _part(local: LocalAttributions) -> pa.Table:
-    n_outputs, n_players = local.values.shape[1:]
-    columns: dict[str, pa.Array] = {
-        "estimator": pa.array(local.estimator),
-        "calls": pa.array(local.calls),
-    }
-    for output in range(n_outputs):
-        columns[f"score:{output}"] = pa.array(local.scores[:, output])
-        for player in range(n_players):
-            columns[f"value:{output}:{player}"] = pa.array(local.values[:, output, player])
-            columns[f"error:{output}:{player}"] = pa.array(local.standard_errors[:, output, player])
-    return pa.table(columns)
-
-
-def _costs(part: pa.Table) -> ExplainedPart:
-    codes = Counter(part["estimator"].to_pylist())
-    names = tuple((Estimator(code).name.lower(), count) for code, count in sorted(codes.items()))
-    return ExplainedPart(part.num_rows, int(np.sum(part["calls"].to_numpy())), names)
-
-
-def _reported(shap: Shap, rows: Features) -> tuple[tuple[int, str], ...]:
-    """Positions and names of the features to report; all play, whatever is reported."""
+def _reported(shap: Shap, names: Sequence[str], groups: FeatureGroups) -> tuple[tuple[int, str], ...]:
+    """Positions and names of the features to report; all play, whatever is reported. A column stands for its group."""
     if shap.features_to_explain is None:
-        return tuple(enumerate(rows.names))
-    wanted = {column_name(reference, rows.names) for reference in shap.features_to_explain}
-    return tuple((position, name) for position, name in enumerate(rows.names) if name in wanted)
+        return tuple(enumerate(groups.names))
+    wanted = {column_name(reference, names) for reference in shap.features_to_explain}
+    members = [{names[column] for column in player} for player in groups.players.columns]
+    return tuple((place, name) for place, name in enumerate(groups.names) if members[place] & wanted)
+
+
+# --- the section ------------------------------------------------------------------------------------------------------
 
 
 def _section(
-    shap: Shap, baseline: Baseline, game: Game, explained: list[ExplainedPart], local: LocalParts
+    plan: AnalysisPlan, shap: Shap, settled: ExplanationGame, explained: list[ExplainedPart], local: LocalParts
 ) -> ExplanationSection:
-    estimators: Counter[str] = Counter()
-    for part in explained:
-        estimators.update(dict(part.estimators))
+    estimators, outcomes = _total(part.estimators for part in explained), _total(part.outcomes for part in explained)
+    rows, game = sum(part.rows for part in explained), settled.game
+    _check_failed(outcomes["failed"], rows)
     return ExplanationSection(
-        outputs=tuple(
-            OutputExplanation(label, float(game.expected_values[output]), _global(local, output, estimators))
-            for output, label in enumerate(local.outputs)
-        ),
+        outputs=tuple(_outputs(settled, local, estimated=set(estimators) - {"exact", "tree"} != set())),
         aggregation=shap.agg_method,
         estimators=tuple(sorted(estimators.items())),
-        num_samples=game.budget,
+        num_samples=game.budget.largest(len(game.players)),
         calls=sum(part.calls for part in explained),
-        rows=sum(part.rows for part in explained),
-        rows_exact=estimators["exact"],
+        rows=rows,
+        rows_exact=outcomes["exact"],
         n_features=len(game.players),
-        n_baseline_rows=len(baseline.rows),
-        baseline_source=baseline.source,
+        n_baseline_rows=len(settled.baseline.rows),
+        baseline_source=settled.baseline.source,
         use_logit=shap.use_logit,
         seed=game.seed,
         local_values_saved=shap.save_local_shap_values,
-        notices=_notices(game, estimators),
+        notices=(*settled.notices, *_notices(plan, game, outcomes, estimators)),
+        budget_given=game.budget.is_given,
+        tolerance=None if game.budget.is_given else game.budget.tolerance,
+        rows_within_tolerance=outcomes["within_tolerance"],
+        rows_at_ceiling=outcomes["ceiling"],
+        rows_failed=outcomes["failed"],
+        estimator_asked=plan.shap.estimator,
+        estimator_chosen=game.method,
+        probe=settled.steadiness,
+        groups=settled.groups.groups,
     )
 
 
-def _global(local: LocalParts, output: int, estimators: Counter[str]) -> tuple[GlobalAttribution, ...]:
-    exact = set(estimators) <= {"exact"}
-    return tuple(
-        _global_attribution(name, aggregate_column(local.column(output, player)), exact)
-        for player, name in local.reported
+def _total(counts: Iterator[tuple[tuple[str, int], ...]]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for part in counts:
+        total.update(dict(part))
+    return total
+
+
+def _check_failed(failed: int, rows: int) -> None:
+    if failed > MOST_ROWS_FAILED * rows:
+        raise BadPrediction(
+            Problem(
+                code="SHAP-FAILED-ROWS",
+                field="predictions",
+                received=f"{failed:,} of {rows:,} rows without attributions",
+                allowed=f"at most {MOST_ROWS_FAILED:.0%}",
+                hint="look for features the model cannot handle when a row is mixed with the baseline",
+            )
+        )
+
+
+def _outputs(settled: ExplanationGame, local: LocalParts, *, estimated: bool) -> Iterator[OutputExplanation]:
+    for output, (label, columns) in enumerate(zip(local.outputs, local.aggregate(), strict=True)):
+        yield OutputExplanation(
+            label=label,
+            expected_value=float(settled.game.expected_values[output]),
+            features=tuple(
+                _global_attribution(name, column, exact=not estimated)
+                for (_, name), column in zip(local.reported, columns, strict=True)
+            ),
+            certain_order=certain_order(columns),
+        )
+
+
+def _global_attribution(name: str, summary: GlobalColumn, *, exact: bool) -> GlobalAttribution:
+    return GlobalAttribution(
+        feature=name,
+        mean_abs=summary.mean_abs,
+        median=summary.median,
+        mean_sq=summary.mean_sq,
+        standard_error=summary.standard_error,
+        exact=exact,
+        mean_abs_excess=summary.mean_abs_excess,
+        interval=Interval(*summary.interval),
     )
 
 
-def _global_attribution(name: str, summary: GlobalColumn, exact: bool) -> GlobalAttribution:
-    return GlobalAttribution(name, summary.mean_abs, summary.median, summary.mean_sq, summary.standard_error, exact)
-
-
-def _notices(game: Game, estimators: Counter[str]) -> tuple[Notice, ...]:
-    few = estimators["kriging"]
-    if not few:
-        return ()
-    message = (
-        f"{few:,} rows have more live features than {game.budget} samples can separate by least squares;"
-        f" kriging explains them. {4 * len(game.players)} samples or more avoid it"
-    )
-    return (Notice("SHAP-FEW-SAMPLES", "methods.shap.num_samples", message),)
+def _notices(plan: AnalysisPlan, game: Game, outcomes: Counter[str], estimators: Counter[str]) -> Iterator[Notice]:
+    sampled = sum(outcomes[name] for name in ("within_tolerance", "ceiling", "budget"))
+    field = "methods.shap.num_samples"
+    if plan.shap.estimator == "kernel" and estimators["kriging"]:
+        few = estimators["kriging"]
+        message = (
+            f"{few:,} rows have more live features than their samples can separate by least squares;"
+            f" kriging explains them. {4 * len(game.players)} samples or more avoid it"
+        )
+        yield Notice("SHAP-FEW-SAMPLES", field, message)
+    if plan.shap.estimator == "auto" and sampled:
+        message = f"{game.method} explains the sampled rows; --estimator {game.method} makes a rerun take it again"
+        yield Notice("SHAP-ESTIMATOR", "methods.shap", message)
+    if outcomes["ceiling"]:
+        message = (
+            f"{outcomes['ceiling']:,} rows did not come within {game.budget.tolerance:.2g} of their attributions at the"
+            " ceiling of their calls; their error bars say how far they are"
+        )
+        yield Notice("SHAP-CEILING", field, message)
+    if outcomes["failed"]:
+        message = f"{outcomes['failed']:,} rows have no attributions: the model did not answer for them"
+        yield Notice("SHAP-FAILED-ROWS", "predictions", message)

@@ -10,6 +10,7 @@ from clarify.engines.base import Engine, Progress, ReportProgress, be_silent
 from clarify.steps.choose_engine import open_engine
 from clarify.steps.explain import explain
 from clarify.steps.measure_bias import measure_post_training_bias, measure_pre_training_bias
+from clarify.steps.partial_dependence import partial_dependence
 from clarify.steps.plan import AnalysisPlan, AnalysisRequest, plan_analysis
 from clarify.steps.predict import close_endpoints, predict
 from clarify.steps.provision_endpoint import provision_endpoint, release_endpoint
@@ -40,7 +41,7 @@ def run_analysis(
     facts: RunFacts | None = None,
     report: ReportProgress = be_silent,
 ) -> PublishedAnalysis:
-    """Validate, measure bias, provision the model, measure again, explain, report.
+    """Validate, measure bias, provision the model, measure again, explain, vary features, report.
 
     Parameters
     ----------
@@ -61,7 +62,7 @@ def run_analysis(
 def _walk(plan: AnalysisPlan, engine: Engine, call: Call, facts: RunFacts) -> PublishedAnalysis:
     data = call(validate_dataset, plan, engine)
     pre = call(measure_pre_training_bias, plan, data, engine) if plan.config.pre_training_metrics else None
-    lease = scored = post = explanations = None
+    lease = scored = post = explanations = dependence = None
     try:
         lease = call(provision_endpoint, plan, data) if plan.needs_endpoint else None
         scored = call(predict, plan, data, lease, engine) if lease and plan.config.needs_predictions else None
@@ -69,8 +70,11 @@ def _walk(plan: AnalysisPlan, engine: Engine, call: Call, facts: RunFacts) -> Pu
             post = call(measure_post_training_bias, plan, data, scored, engine)
         if lease and plan.config.methods.shap is not None:
             explanations = call(explain, plan, data, lease, engine)
+        if lease and plan.config.methods.pdp is not None:
+            explained = explanations.section if explanations is not None else None
+            dependence = call(partial_dependence, plan, data, lease, explained, engine)
     finally:
         close_endpoints()
         if lease is not None:
             call(release_endpoint, lease)
-    return call(write_report, plan, data, lease, scored, pre, post, explanations, facts)
+    return call(write_report, plan, data, lease, scored, pre, post, explanations, dependence or (), facts)

@@ -125,6 +125,11 @@ def _shap_numbers(result: AnalysisResult) -> Iterator[tuple[str, float]]:
     section = result.explanations
     if section is None:
         return
+    yield "shap.calls", section.calls
+    yield "shap.rows_exact", section.rows_exact
+    yield "shap.rows_within_tolerance", section.rows_within_tolerance
+    yield "shap.rows_at_ceiling", section.rows_at_ceiling
+    yield "shap.rows_failed", section.rows_failed
     for output in section.outputs:
         yield f"shap.{slug(output.label)}.expected_value", output.expected_value
         taken: dict[str, int] = {}

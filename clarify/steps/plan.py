@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from clarify.config.analysis import AnalysisConfig
 from clarify.config.parse import ParsedConfig, ensure_runnable, parse_analysis_config
 from clarify.config.settings import RunSettings
+from clarify.config.shap_options import ShapOptions, group_option
 from clarify.data import storage
 from clarify.data.source import Source, open_source
 from clarify.endpoints.pinning import PinnedModel
@@ -30,6 +31,7 @@ class AnalysisRequest:
     settings: RunSettings
     dataset_uri: str | None = None
     seed: int | None = None
+    shap: ShapOptions = field(default_factory=ShapOptions)
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class AnalysisPlan:
     seed: int
     model: PinnedModel | None = None
     notices: tuple[Notice, ...] = ()
+    shap: ShapOptions = field(default_factory=ShapOptions)
 
     @property
     def needs_endpoint(self) -> bool:
@@ -71,6 +74,7 @@ def plan_analysis(request: AnalysisRequest) -> AnalysisPlan:
         seed=parsed.seed,
         model=_pinned(config, settings),
         notices=(*parsed.notices, *source.notices),
+        shap=request.shap,
     )
 
 
@@ -154,7 +158,7 @@ def _pinned(config: AnalysisConfig, settings: RunSettings) -> PinnedModel | None
 
 def rerun_command(request: AnalysisRequest) -> str:
     """The command line that asks for the same analysis."""
-    settings = request.settings
+    settings, shap, usual = request.settings, request.shap, ShapOptions()
     options = [
         ("--dataset", request.dataset_uri),
         ("--output", request.output_uri),
@@ -164,8 +168,13 @@ def rerun_command(request: AnalysisRequest) -> str:
         ("--spark-master", settings.spark_master),
         ("--seed", None if request.seed is None else str(request.seed)),
         ("--csv-header", settings.csv_header),
+        ("--estimator", None if shap.estimator == usual.estimator else shap.estimator),
+        ("--tolerance", None if shap.tolerance == usual.tolerance else repr(shap.tolerance)),
+        ("--tree-path", None if shap.tree_path == usual.tree_path else shap.tree_path),
+        *(("--group", group_option(name, columns)) for name, columns in shap.groups),
     ]
     words = ["clarify", "analyze", request.config]
     words += [word for option, value in options if value is not None for word in (option, value)]
     words += ["--in-process-model"] if settings.in_process_model else []
+    words += ["--group-one-hot"] if shap.group_one_hot else []
     return shlex.join(words)

@@ -105,13 +105,13 @@ def _meet(plan: AnalysisPlan, data: PreparedData, spec: EndpointSpec) -> ModelDe
         model = _describe(plan, endpoint.metadata, output)
     finally:
         endpoint.close()
-    if output == "label" and plan.config.methods.shap is not None:
+    if output == "label" and plan.config.explanations_requested:
         raise ConfigError(
             Problem(
                 code="ENDPOINT-LABELS",
                 field="predictor",
                 received=f"a model that answers class labels ({', '.join(model.classes) or 'at most two values'})",
-                allowed="a model that answers scores: an attribution explains a number",
+                allowed="a model that answers scores: what is explained is a number",
                 hint="save the model with pyfunc_predict_fn='predict_proba', or say where the score sits in"
                 " predictor.probability",
             )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from clarify.report.summary import CheckRow, code_span, findings, markdown_summary, metric_rows
-from clarify.results import BiasSection, ExplanationSection, ValidationOutcome
+from clarify.results import BiasSection, ExplanationSection, PartialDependence, ValidationOutcome
 
 __all__ = [
     "CheckRow",
     "bias_table",
+    "dependence_table",
     "explanation_table",
     "findings",
     "markdown_summary",
@@ -58,8 +59,31 @@ def explanation_table(section: ExplanationSection) -> Table:
             "output": code_span(output.label),
             "feature": code_span(attribution.feature),
             section.aggregation: attribution.by(section.aggregation),
-            "standard error": attribution.standard_error,
+            "mean_abs, 95 % from": attribution.interval.low if attribution.interval is not None else None,
+            "mean_abs, 95 % to": attribution.interval.high if attribution.interval is not None else None,
         }
         for output in section.outputs
         for attribution in sorted(output.features, key=lambda a: -abs(a.by(section.aggregation)))
     ][:MOST_ROWS]
+
+
+def dependence_table(found: tuple[PartialDependence, ...]) -> Table:
+    """One row per varied feature and output: the smallest and the largest mean prediction, or why there is none."""
+    rows: Table = [
+        {
+            "feature": code_span(varied.feature),
+            "output": code_span(output.label),
+            "lowest mean": min(output.means),
+            "highest mean": max(output.means),
+            "rows used": varied.rows_used,
+            "error": "",
+        }
+        for varied in found
+        for output in varied.outputs
+    ]
+    failed: Table = [
+        {"feature": code_span(v.feature), "output": "", "lowest mean": None, "highest mean": None, "rows used": 0,
+         "error": v.error}
+        for v in found if v.error is not None
+    ]  # fmt: skip
+    return (rows + failed)[:MOST_ROWS]

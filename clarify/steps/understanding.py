@@ -93,7 +93,7 @@ def _calls_per_row(config: AnalysisConfig, profile: SourceProfile) -> int | None
         return 1 if config.needs_predictions else None
     players = len(feature_columns(config, profile.source.column_names))
     budget = shap.num_samples if shap.num_samples is not None else 2 * players + 2048
-    rows = len(shap.baseline) if isinstance(shap.baseline, tuple) else 1
+    rows = len(shap.baseline) if isinstance(shap.baseline, tuple) else shap.num_clusters or 1
     return min(budget // 2 * 2, 2**players - 2 if players > 1 else 0) * rows + 1
 
 

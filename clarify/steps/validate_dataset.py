@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 
 import pyarrow as pa
@@ -34,7 +34,7 @@ from clarify.results import ExpectationOutcome, Notice, ValidationOutcome
 from clarify.steps.plan import AnalysisPlan
 
 # Raised whenever the same inputs give other bytes than before: finished parts of older runs are then left alone.
-ANALYSIS_VERSION = 1
+ANALYSIS_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -196,6 +196,7 @@ def analysis_digest(plan: AnalysisPlan, profile: SourceProfile) -> str:
         "header": plan.source.header_line,
         "model": plan.model.digest if plan.model is not None else plan.settings.endpoint,
         "seed": plan.seed,
+        "shap": asdict(plan.shap) if plan.config.methods.shap is not None else None,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 

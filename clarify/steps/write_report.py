@@ -29,8 +29,9 @@ from clarify.report.provenance import (
     provenance_document,
     provenance_of,
 )
-from clarify.results import AnalysisResult, BiasSection
-from clarify.steps.explain import Explanations, LocalParts
+from clarify.results import AnalysisResult, BiasSection, PartialDependence
+from clarify.steps.explain import Explanations
+from clarify.steps.local_parts import LocalParts
 from clarify.steps.plan import AnalysisPlan
 from clarify.steps.predict import ScoredDataset
 from clarify.steps.provision_endpoint import LeasedEndpoint
@@ -81,10 +82,11 @@ def write_report(
     pre_training: BiasSection | None,
     post_training: BiasSection | None,
     explanations: Explanations | None,
+    dependence: tuple[PartialDependence, ...],
     facts: RunFacts,
 ) -> PublishedAnalysis:
     """Gather everything into one result, write it as documents, and publish: manifest first gone, last written."""
-    result = gather_result(plan, data, lease, scored, pre_training, post_training, explanations)
+    result = gather_result(plan, data, lease, scored, pre_training, post_training, explanations, dependence)
     output_uri = plan.output_uri
     storage.delete(storage.join(output_uri, MANIFEST))
     files = {path: _publish(output_uri, path, content, True) for path, content in _documents(result).items()}
@@ -107,6 +109,7 @@ def gather_result(
     pre_training: BiasSection | None,
     post_training: BiasSection | None,
     explanations: Explanations | None,
+    dependence: tuple[PartialDependence, ...],
 ) -> AnalysisResult:
     """Everything found, as one frozen value."""
     answered = scored.expectations if scored is not None else ()
@@ -122,6 +125,7 @@ def gather_result(
         seed=plan.seed,
         report_name=plan.config.report.name,
         report_title=plan.config.report.title,
+        partial_dependence=dependence,
     )
 
 

@@ -66,10 +66,9 @@ DOORS = {
         "clarify/endpoints/*",  # models want frames
         "clarify/demo.py",
     ),
-    "sklearn": ("clarify/endpoints/scoring.py", "clarify/explain/baseline.py", "clarify/demo.py"),
-    "kmodes": ("clarify/explain/baseline.py",),
-    "shap": ("clarify/explain/tree.py",),
-    "xgboost": ("clarify/explain/tree.py", "clarify/demo.py"),
+    "sklearn": ("clarify/endpoints/scoring.py", "clarify/explain/clusters.py", "clarify/demo.py"),
+    "shap": (),
+    "xgboost": ("clarify/demo.py",),
     "skops": ("clarify/demo.py",),
     "httpx": ("clarify/endpoints/http.py",),
     "matplotlib": ("clarify/report/charts.py",),

@@ -88,6 +88,23 @@ def test_what_is_not_built_is_refused_by_name(subject, tmp_path, changes, named)
     assert "[CFG-UNSUPPORTED]" in answer.stderr
 
 
+def test_wrong_options_of_shap_are_told_at_once(tmp_path):
+    answer = clarify("analyze", tmp_path / "none.json", "--output", tmp_path / "out", "--estimator", "linear",
+                     "--tolerance", "2", "--tree-path", "on")  # fmt: skip
+
+    assert answer.returncode == 2
+    for option in ("--estimator: received 'linear'", "--tolerance: received 2.0", "--tree-path: received 'on'"):
+        assert option in answer.stderr, option
+
+
+def test_groups_with_gaps_are_told_at_once(tmp_path):
+    answer = clarify("analyze", tmp_path / "none.json", "--output", tmp_path / "out", "--group", "a=", "--group", "=b")
+
+    assert answer.returncode == 2
+    assert "--group: received 'a='" in answer.stderr
+    assert "--group: received '=b'" in answer.stderr
+
+
 def test_a_missing_config_is_named(tmp_path):
     answer = clarify("validate", tmp_path / "none.json", "--dataset", tmp_path / "none.csv")
 

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from clarify.config.shap_options import ShapOptions
 from clarify.steps.line import run_analysis
-from tests.subjects import digests
+from tests.subjects import PINNED, digests
 
 
 @pytest.fixture(scope="session")
@@ -153,16 +154,16 @@ def test_parquet_gives_the_same_numbers_as_csv(published, subject, tmp_path):
     assert digests(run.output_uri)["explanations_shap/out.csv"] == expected["explanations_shap/out.csv"]
 
 
-def explained(subject, tmp_path, **shap):
+def explained(subject, tmp_path, *, options=PINNED, **shap):
     """Only SHAP, in this process: quick."""
     config = subject.config()
     config["methods"] = {"shap": {"num_samples": 64, "save_local_shap_values": True, **shap}}
-    run = run_analysis(subject.request(tmp_path / "out", config=config, workers=1, in_process_model=True))
+    run = run_analysis(subject.request(tmp_path / "out", config=config, shap=options, workers=1, in_process_model=True))
     return run, pd.read_csv(tmp_path / "out" / "explanations_shap/out.csv")
 
 
 def test_too_few_samples_for_least_squares_are_explained_by_kriging_and_said(subject, tmp_path):
-    run, _ = explained(subject, tmp_path, num_samples=16)
+    run, _ = explained(subject, tmp_path, options=ShapOptions(estimator="kernel"), num_samples=16)
 
     section = run.result.explanations
     others = len(subject.frame) - 1                          # the baseline is a row of the data: nothing to explain

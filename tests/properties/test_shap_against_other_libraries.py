@@ -25,7 +25,7 @@ def explain_tree(shap, tree, rows, baseline):
     def value(x):
         return tree.predict(x)[:, None]
 
-    ours = explain_rows(prepare_game(baseline, value), rows, value)
+    ours = explain_rows(prepare_game(baseline, value, num_samples=2**10), rows, value)
     theirs = shap.TreeExplainer(tree, data=baseline, feature_perturbation="interventional").shap_values(rows)
     assert (ours.estimator == Estimator.EXACT).all()
     return ours.values[:, 0], theirs
@@ -72,7 +72,7 @@ def test_the_margin_of_boosted_trees_equals_interventional_tree_shap(shap, train
     def margin(x):
         return booster.inplace_predict(x, predict_type="margin").astype(np.float64)[:, None]
 
-    ours = explain_rows(prepare_game(baseline, margin), rows, margin)
+    ours = explain_rows(prepare_game(baseline, margin, num_samples=2**10), rows, margin)
     theirs = shap.TreeExplainer(booster, data=baseline, feature_perturbation="interventional").shap_values(rows)
 
     distances = np.linalg.norm(ours.values[:, 0] - theirs, axis=1)
@@ -86,7 +86,7 @@ def test_enumeration_equals_kernel_shap_with_every_coalition(shap, training_data
     def value(x):
         return np.column_stack([np.tanh(x[:, 0] * x[:, 1] + x[:, 2:].sum(axis=1)), np.cos(x).prod(axis=1)])
 
-    ours = explain_rows(prepare_game(baseline, value), rows, value)
+    ours = explain_rows(prepare_game(baseline, value, num_samples=2**10), rows, value)
     explainer = shap.KernelExplainer(value, baseline)
     theirs = explainer.shap_values(rows, nsamples=2**8, l1_reg=False, silent=True)
 

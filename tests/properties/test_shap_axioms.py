@@ -189,22 +189,23 @@ def test_outputs_that_sum_to_one_get_attributions_that_sum_to_zero():
         assert np.abs(local.values.sum(axis=1)).max() <= 1e-12
 
 
+@pytest.mark.parametrize("method", ["kernel", "kriging", "sparse"])
 @pytest.mark.parametrize("num_samples", [64, 300])
-def test_intervals_cover_what_they_promise_and_shrink_with_more_coalitions(num_samples):
+def test_intervals_cover_what_they_promise_and_shrink_with_more_coalitions(num_samples, method):
     value = batch_invariant_model(21)
     rows, baseline = table(21, 60, 13), table(22, 1, 13)
     _, exact = explained(value, rows, baseline, num_samples=2**13)
 
     covered, shrinkage = [], []
     for seed in range(4):
-        _, local = explained(value, rows, baseline, num_samples=num_samples, seed=seed)
-        _, finer = explained(value, rows, baseline, num_samples=4 * num_samples, seed=seed)
+        _, local = explained(value, rows, baseline, num_samples=num_samples, seed=seed, method=method)
+        _, finer = explained(value, rows, baseline, num_samples=4 * num_samples, seed=seed, method=method)
         sampled = local.standard_errors > 0
         inside = np.abs(local.values - exact.values) <= 1.96 * local.standard_errors
         covered.append(inside[sampled].mean())
         shrinkage.append(finer.standard_errors.mean() / local.standard_errors.mean())
 
-    assert 0.93 <= np.mean(covered) <= 0.99
+    assert 0.92 <= np.mean(covered) <= 1.0
     assert max(shrinkage) < 0.7
 
 

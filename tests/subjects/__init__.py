@@ -9,9 +9,12 @@ import numpy as np
 import pandas as pd
 
 from clarify.config.settings import RunSettings
+from clarify.config.shap_options import ShapOptions
 from clarify.steps.plan import AnalysisRequest
 
 ROWS = 240
+# "auto" chooses an estimator by time: tests that compare bytes must not depend on it.
+PINNED = ShapOptions(estimator="kriging")
 NUMBERS = tuple(f"x{i}" for i in range(8))
 
 
@@ -45,10 +48,12 @@ class Subject:
         }
         return {**config, **changes}
 
-    def request(self, output, *, config=None, name="analysis_config.json", dataset=None, seed=None, **settings):
+    def request(
+        self, output, *, config=None, name="analysis_config.json", dataset=None, seed=None, shap=PINNED, **settings
+    ):
         path = Path(output).parent / f"{Path(output).name}-{name}"
         path.write_text(json.dumps(config or self.config()))
-        return AnalysisRequest(str(path), str(output), RunSettings(**settings), dataset or self.data, seed)
+        return AnalysisRequest(str(path), str(output), RunSettings(**settings), dataset or self.data, seed, shap)
 
 
 def make_subject(folder: Path) -> Subject:

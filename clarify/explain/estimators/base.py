@@ -22,6 +22,8 @@ class Estimator(IntEnum):
     EXACT = 0       # every coalition of its live players was asked, or there were at most one
     KERNEL = 1      # weighted least squares on complement pairs: KernelSHAP
     KRIGING = 2     # Gaussian-process prior over the odd part of the game: few pairs
+    SPARSE = 3      # the same with the relevance of each player for the row, and the triples the row shows
+    TREE = 4        # from the trees themselves
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +43,22 @@ class BlockEstimator(Protocol):
     """
 
     def estimate(self, half_differences: NDArray[np.float64]) -> BlockEstimates: ...
+
+
+def choose_rows(chosen: NDArray[np.bool_], first: BlockEstimates, second: BlockEstimates) -> BlockEstimates:
+    """The ``first`` estimates for the rows that are ``chosen`` (BLOCK_ROWS,), the ``second`` for the others."""
+    everywhere = chosen[None, :, None]
+    return BlockEstimates(
+        np.where(everywhere, first.values, second.values),
+        np.where(everywhere, first.standard_errors, second.standard_errors),
+        np.where(chosen, first.codes, second.codes),
+    )
+
+
+def root_mean_squares(lines: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The size of each line of half differences, shape (n_lines,)."""
+    root: NDArray[np.float64] = np.sqrt(np.square(lines).mean(axis=1))
+    return root
 
 
 def sandwich_errors(

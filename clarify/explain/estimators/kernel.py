@@ -8,12 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clarify.explain.coalitions import CoalitionDesign
-from clarify.explain.estimators.base import BlockEstimates, Estimator, sandwich_errors
+from clarify.explain.estimators.base import BlockEstimates, Estimator, root_mean_squares, sandwich_errors
 
 # A residual is divided by 1 - leverage, never by less than this.
 LEAST_SLACK = 0.05
 # Least squares with a normal matrix worse conditioned than this is not attempted.
 SINGULAR = 1e-10
+# A row whose leave-one-out residuals under least squares are this small, in units of its half differences, is
+# additive: least squares is exact there and kriging is not, by its nugget.
+ADDITIVE_RESIDUAL = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +57,14 @@ class KernelEstimator:
         """What each pair misses when it is predicted from the others, shape (BLOCK_ROWS, n_pairs)."""
         fitted = (values * 0.5) @ self.design.signs[:-1].T
         return (half_differences[:, :-1] - fitted) / self.slack
+
+    def additive_rows(self, half_differences: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which rows least squares explains without residual, in every output, shape (BLOCK_ROWS,)."""
+        is_additive = np.ones(half_differences.shape[1], dtype=np.bool_)
+        for block in half_differences:
+            residuals = self.leave_one_out(block, block @ self.weights)
+            is_additive &= root_mean_squares(residuals) <= ADDITIVE_RESIDUAL * root_mean_squares(block)
+        return is_additive
 
     def estimate(self, half_differences: NDArray[np.float64]) -> BlockEstimates:
         squared_influence = np.square(self.weights[:-1]) * self.unsampled_shares[:, None]

@@ -11,17 +11,9 @@ from numpy.typing import NDArray
 from scipy import linalg
 
 from clarify.explain.coalitions import CoalitionDesign
-from clarify.explain.estimators.base import BlockEstimates, Estimator, sandwich_errors
+from clarify.explain.estimators.base import BlockEstimates, Estimator, choose_rows, sandwich_errors
 from clarify.explain.estimators.kernel import KernelEstimator
-
-# A row whose leave-one-out residuals under least squares are this small, in units of its half differences, is
-# additive: least squares is exact there and kriging is not, by its nugget.
-ADDITIVE_RESIDUAL = 1e-6
-_JITTER = 1e-10
-_LAST_NUGGET = 1e-9
-_LEGENDRE_NODES, _LEGENDRE_WEIGHTS = np.polynomial.legendre.leggauss(12)
-_NODES: NDArray[np.float64] = (_LEGENDRE_NODES + 1) / 2
-_NODE_WEIGHTS: NDArray[np.float64] = _LEGENDRE_WEIGHTS / 2
+from clarify.explain.estimators.prior import add_nuggets, attribution_covariance
 
 
 @dataclass(frozen=True)
@@ -63,33 +55,8 @@ def prior_covariance(signs: NDArray[np.float64], parameters: KrigingParameters) 
     table, k0 = prior_table(m, parameters)
     agreement = np.rint(signs @ signs.T).astype(np.intp)
     covariance = table[agreement + m]
-    nuggets = np.full(len(signs), parameters.nugget + _JITTER)
-    nuggets[-1] = _LAST_NUGGET
-    covariance[np.diag_indices_from(covariance)] += nuggets
+    add_nuggets(covariance, parameters.nugget)
     return covariance, k0
-
-
-def attribution_covariance(
-    signs: NDArray[np.float64], correlations: NDArray[np.float64], main_effects: NDArray[np.float64], k0: float
-) -> NDArray[np.float64]:
-    r"""Prior covariance of attributions and half differences, shape (n, n_players): Shapley values of the kernel.
-
-    By quadrature over the multilinear extension, 12 Gauss-Legendre nodes t with weights u on [0, 1], q_i = t r_i:
-
-    .. math:: C_{ji} = \frac{2 r_i}{k_0} \sum_t u \left[ \frac{z_{ji} (F_j + G_j) / 2 - q_i (F_j - G_j) / 2}
-        {1 - q_i^2} - z_{ji} \right] + 2 m_i z_{ji}
-
-    with F, G = prod(1 +- q_i z_ji).
-    """
-    integral = np.zeros_like(signs)
-    for node, weight in zip(_NODES, _NODE_WEIGHTS, strict=True):
-        q = node * correlations
-        size = exp(0.5 * float(np.log1p(-q * q).sum()))
-        tilt = signs @ np.arctanh(q)
-        forward, backward = size * np.exp(tilt)[:, None], size * np.exp(-tilt)[:, None]
-        extension = signs * (forward + backward) * 0.5 - q * (forward - backward) * 0.5
-        integral += weight * (extension / (1 - q * q) - signs)
-    return 2.0 * correlations / k0 * integral + 2.0 * main_effects * signs
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,17 +110,8 @@ class KrigingEstimator:
         """Least squares for the rows that it explains without residual, in every output."""
         if self.additive is None:
             return kriged
-        fitted = self.additive.estimate(half_differences)
-        is_additive = np.ones(half_differences.shape[1], dtype=np.bool_)
-        for block, attributions in zip(half_differences, fitted.values, strict=True):
-            residuals = self.additive.leave_one_out(block, attributions)
-            is_additive &= _rms(residuals) <= ADDITIVE_RESIDUAL * _rms(block)
-        chosen = is_additive[None, :, None]
-        return BlockEstimates(
-            np.where(chosen, fitted.values, kriged.values),
-            np.where(chosen, fitted.standard_errors, kriged.standard_errors),
-            np.where(is_additive, fitted.codes, kriged.codes),
-        )
+        is_additive = self.additive.additive_rows(half_differences)
+        return choose_rows(is_additive, self.additive.estimate(half_differences), kriged)
 
 
 def leave_one_out_score(
@@ -172,8 +130,3 @@ def leave_one_out_score(
     residuals = (half_differences @ precision / np.diag(precision))[:, :-1]
     weights = design.pair_weights / design.pair_weights.sum()
     return float((np.square(residuals) @ weights).mean())
-
-
-def _rms(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    root: NDArray[np.float64] = np.sqrt(np.square(rows).mean(axis=1))
-    return root

@@ -49,8 +49,6 @@ SERIES = {
         ),
         (config_of(joinsource_name_or_index="id"), ["joinsource_name_or_index"]),
         (config_of(segment_config=[{"name_or_index": "a", "segments": [["x"]]}]), ["segment_config"]),
-        (config_of(methods={"shap": {}, "pdp": {"grid_resolution": 5}}), ["methods.pdp"]),
-        (shap_config(num_clusters=3), ["methods.shap.num_clusters"]),
         (shap_config(text_config={"granularity": "token", "language": "en"}), ["methods.shap.text_config"]),
         (config_of(predictor={"model_name": "m", "target_model": "t"}), ["predictor.target_model"]),
         (config_of(predictor={"model_name": "m", "custom_attributes": "t"}), ["predictor.custom_attributes"]),
@@ -77,6 +75,9 @@ def test_what_is_not_built_is_refused_by_name(config, fields):
         shap_config(baseline="rows.csv", num_samples=9, agg_method="median", use_logit=True, seed=1,
                     save_local_shap_values=True, features_to_explain=["a"]),
         shap_config(baseline=[[1, 2]]),
+        shap_config(num_clusters=3),
+        config_of(methods={"shap": {}, "pdp": {"grid_resolution": 5}}),
+        config_of(methods={"pdp": {"grid_resolution": 5, "features": ["a", 1], "top_k_features": 3}}),
         config_of(predictor={"model_name": "m", "instance_type": "i", "initial_instance_count": 1, "label": "l",
                              "accelerator_type": "a", "content_type": "application/json", "accept_type": "text/csv",
                              "probability": 1, "label_headers": ["no", "yes"]}),
@@ -142,11 +143,11 @@ def test_a_predictor_that_names_no_model_is_no_model():
 
 def test_everything_that_keeps_a_config_from_running_is_raised_at_once():
     segments = [{"name_or_index": "a", "segments": [[1]]}]
-    config = config_of(methods={"shap": {"num_clusters": 2}}, segment_config=segments)
+    config = config_of(methods={"shap": {"image_config": {}}}, segment_config=segments)
 
     with pytest.raises(ConfigError) as caught:
         ensure_runnable(config)
 
     assert [problem.field for problem in caught.value.problems] == [
-        "segment_config", "methods.shap.num_clusters", "predictor",
+        "segment_config", "methods.shap.image_config", "predictor",
     ]  # fmt: skip

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from clarify.errors import BadPrediction, ConfigError, DataError, EndpointUnavailable, Problem
+from clarify.explain.budget import Outcome
 from clarify.explain.estimators.base import Estimator
 from clarify.explain.estimators.kriging import FALLBACK_PARAMETERS
 from clarify.explain.explainer import explain_rows
@@ -73,7 +74,7 @@ def test_the_budget_decides_between_enumeration_least_squares_and_kriging():
     rows[1, 5:] = 0       # 5 live: 30 coalitions, 26 asked, 13 pairs >= 2 * 5
     rows[2, 7:] = 0       # 7 live: 13 pairs < 2 * 7
     model = one_output(bumpy)
-    game = fit_pilots(prepare_game(baseline, model, num_samples=27), rows, model)
+    game = fit_pilots(prepare_game(baseline, model, num_samples=27, method="kernel"), rows, model)
 
     explained = explain_rows(game, rows, model)
 
@@ -88,12 +89,12 @@ def test_the_budget_decides_between_enumeration_least_squares_and_kriging():
 def test_default_budget_is_the_rule_of_the_shap_library(n_players, expected):
     game = prepare_game(np.zeros((1, n_players)), one_output(bumpy))
 
-    assert game.budget == expected
+    assert game.budget.largest(n_players) == expected
 
 
 def test_calls_count_every_baseline_row_of_every_coalition():
     model = Recorder(one_output(bumpy))
-    game = prepare_game(rows_of(3, 6, seed=1), model, num_samples=20)
+    game = prepare_game(rows_of(3, 6, seed=1), model, num_samples=20, method="kernel")
     model.requests.clear()
     game = fit_pilots(game, rows_of(1, 6), one_output(bumpy))
 
@@ -148,10 +149,11 @@ def test_outputs_are_explained_together_as_they_would_be_alone():
     outputs = [bumpy, lambda x: bumpy(x[:, ::-1])]
     both = lambda x: np.column_stack([f(x) for f in outputs])   # noqa: E731
 
-    together = explain_rows(prepare_game(baseline, both, num_samples=64), rows, both)
+    together = explain_rows(prepare_game(baseline, both, num_samples=64, method="kernel"), rows, both)
 
     for position, function in enumerate(outputs):
-        alone = explain_rows(prepare_game(baseline, one_output(function), num_samples=64), rows, one_output(function))
+        model = one_output(function)
+        alone = explain_rows(prepare_game(baseline, model, num_samples=64, method="kernel"), rows, model)
         assert np.array_equal(together.values[:, position], alone.values[:, 0])
         assert np.array_equal(together.standard_errors[:, position], alone.standard_errors[:, 0])
 
@@ -161,7 +163,7 @@ def test_requests_hold_64_rows_to_the_maximum_and_whole_pairs(max_rows_per_call)
     model = Recorder(one_output(bumpy))
     baseline, rows = np.zeros((1, 9)), rows_of(70, 9)
     rows[:20, 6:] = 0
-    game = prepare_game(baseline, model, num_samples=150)
+    game = prepare_game(baseline, model, num_samples=150, method="kernel")
 
     explained = explain_rows(game, rows, model, max_rows_per_call=max_rows_per_call)
 
@@ -228,14 +230,16 @@ def test_an_answer_of_the_wrong_shape_is_refused():
         prepare_game(np.zeros((1, 3)), bumpy)
 
 
-def test_an_answer_that_is_not_finite_is_refused():
-    game = prepare_game(np.ones((1, 2)), one_output(lambda x: 1 / x[:, 0]))
+def test_a_row_whose_mixtures_have_no_finite_answer_fails():
+    game = prepare_game(np.ones((1, 3)), one_output(lambda x: 1 / x[:, 0] + x[:, 1] + x[:, 2]))
 
-    with (
-        np.errstate(divide="ignore"),
-        pytest.raises(BadPrediction, match=r"received 64 of 64 synthetic rows .*SHAP-SCORE-NOT-FINITE"),
-    ):
-        explain_rows(game, np.zeros((1, 2)), one_output(lambda x: 1 / x[:, 0]))
+    with np.errstate(divide="ignore"):
+        local = explain_rows(game, np.array([[0.0, 2.0, 3.0], [2.0, 2.0, 3.0]]), one_output(
+            lambda x: 1 / x[:, 0] + x[:, 1] + x[:, 2]))
+
+    assert local.outcome.tolist() == [Outcome.FAILED, Outcome.EXACT]
+    assert np.isnan(local.values[0]).all()
+    assert local.values[1, 0].tolist() == pytest.approx([-0.5, 1.0, 2.0])
 
 
 def test_a_changing_number_of_outputs_is_refused():
@@ -280,16 +284,16 @@ def test_too_small_requests_are_refused():
 def test_kriging_without_pilots_is_refused():
     game = prepare_game(np.zeros((1, 12)), one_output(bumpy), num_samples=20)
 
-    with pytest.raises(ConfigError, match=r"received 20 for 12 live players, without pilot rows .*SHAP-NO-PILOTS"):
+    with pytest.raises(ConfigError, match=r"received 20 coalitions for 12 live players.*SHAP-NO-PILOTS"):
         explain_rows(game, rows_of(1, 12), one_output(bumpy))
 
 
 def test_pilots_are_not_asked_when_no_row_can_need_kriging():
     model = Recorder(one_output(bumpy))
-    game = prepare_game(np.zeros((1, 12)), model, num_samples=48)
+    game = prepare_game(np.zeros((1, 12)), model, num_samples=48, method="kernel")
     model.requests.clear()
 
-    assert not game.needs_pilots
+    assert not game.may_need_pilots
     assert fit_pilots(game, rows_of(12, 12), model) is game
     assert model.requests == []
 

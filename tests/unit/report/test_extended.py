@@ -11,12 +11,16 @@ import pytest
 from clarify.errors import DataError
 from clarify.report.document import extended_document, read_extended
 from clarify.results import AwsValue, Interval, MetricValue, Reason
+from tests.unit.report import attribution_examples as attributions
 from tests.unit.report import report_examples as examples
 
 RESULTS = {
     "credit": examples.credit_result(),
     "empty group": examples.empty_group_result(),
     "hostile names": examples.hostile_result(),
+    "exact attributions": attributions.explained_result(attributions.exact_section()),
+    "sampled to a tolerance": attributions.explained_result(attributions.adaptive_section()),
+    "grouped columns": attributions.explained_result(attributions.grouped_section()),
     "explanations only": replace(examples.credit_result(), model=None, pre_training=None, post_training=None),
 }
 SCHEMA = json.loads((files("clarify.report") / "schemas" / "extended.schema.json").read_text())
@@ -102,3 +106,63 @@ def edited(**changes):
 def test_what_is_not_such_a_document_is_refused_with_field_and_received_value(content, message):
     with pytest.raises(DataError, match=message):
         read_extended(content)
+
+
+NEW_SINCE_FIRST = {
+    "ExplanationSection": (
+        "budget_given", "tolerance", "rows_within_tolerance", "rows_at_ceiling", "rows_failed", "estimator_asked",
+        "estimator_chosen", "probe", "groups",
+    ),
+    "OutputExplanation": ("certain_order",),
+    "GlobalAttribution": ("mean_abs_excess", "interval"),
+}  # fmt: skip
+
+
+def older(result):
+    """The document as it was written before attributions had intervals of their own."""
+    document = json.loads(extended_document(result))
+    del document["partial_dependence"]
+    section = document["explanations"]
+    for name in NEW_SINCE_FIRST["ExplanationSection"]:
+        del section[name]
+    for output in section["outputs"]:
+        del output["certain_order"]
+        for feature in output["features"]:
+            del feature["mean_abs_excess"], feature["interval"]
+    return document
+
+
+def test_an_older_document_is_read_with_defaults():
+    result = examples.credit_result()
+
+    assert read_extended(json.dumps(older(result)).encode()) == result
+
+
+def test_an_older_document_fits_the_schema():
+    jsonschema.validate(older(examples.credit_result()), SCHEMA, cls=jsonschema.Draft202012Validator)
+
+
+def test_a_field_without_a_default_must_be_there():
+    document = json.loads(extended_document(examples.credit_result()))
+    del document["explanations"]["calls"]
+
+    with pytest.raises(DataError, match=r"extended\.json\.explanations: received"):
+        read_extended(json.dumps(document).encode())
+
+
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, names in NEW_SINCE_FIRST.items() for name in names])
+def test_every_new_property_is_described(kind, name):
+    described = SCHEMA["$defs"][kind]["properties"][name]
+
+    assert described["description"].endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"), [("probe", "wobbly"), ("estimator_asked", "best"), ("rows_failed", -1), ("groups", [["a"]])]
+)
+def test_the_schema_refuses_what_an_explanation_cannot_say(name, wrong):
+    document = json.loads(extended_document(examples.credit_result()))
+    document["explanations"][name] = wrong
+
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, SCHEMA, cls=jsonschema.Draft202012Validator)

@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import math
 import sys
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
+from clarify.report.html import render_report
 from clarify.report.provenance import (
     code_identity,
     environment,
@@ -28,6 +30,43 @@ def test_provenance_names_every_digest_the_run_and_its_times_in_utc():
     assert document["run"]["mlflow_run_id"] == "8c1f40ba"
     assert document["run"]["started_at"] == "2025-11-22T13:38:02Z"
     assert document["run"]["seconds"] == 123.0
+
+
+COSTS = (("model_row_seconds", 1.12e-5), ("sparse_row_seconds", 0.0034), ("error_ratio", 0.31), ("coalitions", 512))
+
+
+def with_costs(costs):
+    provenance = examples.example_provenance()
+    return replace(provenance, run=replace(provenance.run, costs=costs))
+
+
+def test_measured_costs_stand_under_the_run():
+    document = json.loads(provenance_document(with_costs(COSTS)))
+
+    assert document["run"]["costs"] == {
+        "model_row_seconds": 1.12e-5, "sparse_row_seconds": 0.0034, "error_ratio": 0.31, "coalitions": 512,
+    }  # fmt: skip
+
+
+def test_a_run_that_measured_nothing_has_no_costs_in_document_and_report():
+    provenance = examples.example_provenance()
+
+    assert json.loads(provenance_document(provenance))["run"]["costs"] == {}
+    assert "Measured costs" not in render_report(examples.credit_result(), provenance)
+
+
+def test_a_cost_that_could_not_be_measured_is_null_and_unknown_and_ends_no_run():
+    provenance = with_costs((("error_ratio", math.nan), ("model_row_seconds", math.inf)))
+
+    costs = json.loads(provenance_document(provenance))["run"]["costs"]
+    assert costs == {"error_ratio": None, "model_row_seconds": None}
+    assert "error ratio unknown, model row unknown" in render_report(examples.credit_result(), provenance)
+
+
+def test_the_report_prints_costs_in_units_a_person_would_use():
+    page = render_report(examples.credit_result(), with_costs(COSTS))
+
+    assert "model row 11.2 µs, sparse row 3.4 ms, error ratio 0.31, coalitions 512" in page
 
 
 def test_times_of_another_zone_are_told_in_utc():
