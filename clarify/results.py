@@ -168,7 +168,7 @@ class ExplanationSection:
     rows_failed: int = 0                      # rows without attributions: the model could not answer for them
     estimator_asked: str = "auto"             # auto | kernel | kriging | sparse
     estimator_chosen: str = ""                # what sampled rows are estimated by
-    probe: str = "steady"                     # steady | batch_variant | noisy: how the model answered the same row again
+    probe: str = "steady"                     # steady | batch_variant | noisy: how the same row was answered again
     groups: tuple[tuple[str, tuple[str, ...]], ...] = ()   # columns explained as one feature
 
 

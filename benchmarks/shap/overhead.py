@@ -1,6 +1,6 @@
 """What the engine adds to the model's own time, and how that compares with shap.KernelExplainer.
 
-    python benchmarks/shap/overhead.py [--rows 64] [--repeats 5] [--budgets 512 2088 3000] [--clock cpu]
+    python benchmarks/shap/overhead.py [--rows 64] [--repeats 5] [--budgets 512 2088 3000] [--methods kernel kriging] [--clock cpu]
 
 Three contenders on the same rows and budget, one thread, interleaved within every repeat:
 
@@ -21,6 +21,7 @@ import platform
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 from time import perf_counter, process_time
 
@@ -135,14 +136,16 @@ def table_lines(options: argparse.Namespace) -> Iterator[str]:
     training, rows, labels = make_rows(options.rows)
     model = TimedModel(train(training, labels), CLOCKS[options.clock])
     baselines = {"distinct": distinct_baseline(training), "modal": modal_baseline(training)}
-    yield "| baseline | K | calls per row | ms per row | engine / floor | model share | shap / floor | shap / engine |"
-    yield "|---|---|---|---|---|---|---|---|"
-    for name, baseline in baselines.items():
+    yield "| method | baseline | K | calls per row | ms per row | engine / floor | model share | shap / floor | shap / engine |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for method, (name, baseline) in product(options.methods, baselines.items()):
         for budget in options.budgets:
-            game = fit_pilots(prepare_game(baseline, model, num_samples=budget, seed=SEED), rows[:12], model)
+            game = prepare_game(baseline, model, num_samples=budget, seed=SEED, method=method)
+            game = fit_pilots(game, rows[:12], model)
             rival = shap_explainer(model, baseline, rows, budget) if options.shap else None
             found, local = measure(game, rows, model, rival, options.repeats)
             cells = [
+                method,
                 name,
                 str(budget),
                 f"{local.calls.mean():.0f}",
@@ -179,6 +182,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--budgets", type=int, nargs="+", default=[512, 2088, 3000])
     parser.add_argument("--clock", choices=sorted(CLOCKS), default="wall")
+    parser.add_argument("--methods", nargs="+", default=["kernel", "kriging"])
     parser.add_argument("--no-shap", dest="shap", action="store_false")
     options = parser.parse_args()
     print(describe_machine())

@@ -41,9 +41,9 @@ def to_table(features: Features) -> pa.Table:
 
 
 def _to_array(column: FeatureColumn, values: NDArray[np.float64]) -> pa.Array:
-    if column.vocabulary is None and column.kind == "float":
-        return pa.array(values, from_pandas=True)
     missing = np.isnan(values)
+    if _says_fractions(column, values[~missing]):
+        return pa.array(values, from_pandas=True)
     filled = np.where(missing, 0.0, values) if missing.any() else values
     mask = missing if missing.any() else None
     if column.vocabulary is None:
@@ -52,6 +52,13 @@ def _to_array(column: FeatureColumn, values: NDArray[np.float64]) -> pa.Array:
     if column.kind == "text":
         return pa.DictionaryArray.from_arrays(codes, pa.array(column.vocabulary, pa.string()))
     return pa.array(column.vocabulary, pa.int64()).take(codes)
+
+
+def _says_fractions(column: FeatureColumn, values: NDArray[np.float64]) -> bool:
+    """Whether a column goes as floating point: its kind, or a baseline that holds the mean of an integer column."""
+    if column.vocabulary is not None or column.kind == "bool":
+        return False
+    return column.kind == "float" or bool((values != np.rint(values)).any())
 
 
 def encode_arrow(features: Features) -> bytes:
@@ -120,9 +127,9 @@ def json_rows(features: Features) -> NDArray[np.float64] | list[tuple[object, ..
 
 def _json_cells(column: FeatureColumn, values: NDArray[np.float64]) -> list[object]:
     """One column's cells in their kind; a missing one is None, or a NaN that becomes null."""
-    if column.vocabulary is None and column.kind == "float":
-        return list(values.tolist())
     missing = np.isnan(values)
+    if _says_fractions(column, values[~missing]):
+        return list(values.tolist())
     whole = np.where(missing, -1.0, values).astype(np.int64)
     if column.vocabulary is not None:
         return list(np.array([*column.vocabulary, None], dtype=object)[whole].tolist())

@@ -349,7 +349,7 @@ def _column_tensor(column: FeatureColumn, values: NDArray[np.float64], spec: Ten
         if datatype == "INT64" and not np.isnan(values).any():
             return Tensor(column.name, "INT64", shape, np.array(column.vocabulary, np.int64)[values.astype(np.int64)])
         values = np.array([np.nan if np.isnan(v) else float(column.vocabulary[int(v)]) for v in values])
-    if np.isnan(values).any() and not datatype.startswith("FP"):
+    if not datatype.startswith("FP") and not _all_whole(values):
         datatype = "FP64"
     typed = _numbers_as(values, TensorSpec(spec.name, datatype, spec.rank))
     return Tensor(column.name, datatype, shape, typed)
@@ -361,6 +361,13 @@ def _numbers_as(values: NDArray[np.float64], spec: TensorSpec) -> NDArray[np.gen
             Problem(
                 "ENDPOINT-NULL-INPUT", f"endpoint.inputs.{spec.name}", "a missing value", "a value in every cell",
                 f"{spec.datatype} has no missing value; fill the column before the analysis",
+            )
+        )
+    if not spec.datatype.startswith("FP") and not _all_whole(values):
+        raise DataError(
+            Problem(
+                "ENDPOINT-FRACTION", f"endpoint.inputs.{spec.name}", "a fraction", f"whole numbers for {spec.datatype}",
+                "a baseline of means has fractions; give a baseline of whole numbers",
             )
         )
     return np.ascontiguousarray(values).astype(_DTYPES[spec.datatype])
@@ -378,8 +385,13 @@ def _words(column: FeatureColumn, values: NDArray[np.float64]) -> list[str]:
     if column.vocabulary is not None:
         vocabulary = [str(word) for word in column.vocabulary]
         return [vocabulary[code] for code in values.astype(np.int64).tolist()]
-    cells = values.tolist() if column.kind == "float" else values.astype(np.int64).tolist()
-    return [repr(cell) for cell in cells]
+    as_whole = column.kind != "float" and _all_whole(values)
+    return [repr(cell) for cell in (values.astype(np.int64) if as_whole else values).tolist()]
+
+
+def _all_whole(values: NDArray[np.float64]) -> bool:
+    """Whether an integer datatype can say every value: none is missing, none is a fraction (the mean of a baseline)."""
+    return bool((values == np.rint(values)).all())
 
 
 def _bad_request(received: str, allowed: str) -> DataError:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from clarify.errors import ConfigError, Problem
 from clarify.explain.coalitions import CoalitionDesign
-from clarify.explain.estimators.base import BLOCK_ROWS, BlockEstimates, BlockEstimator
+from clarify.explain.estimators.base import BlockEstimates, BlockEstimator, empty_block
 from clarify.explain.estimators.exact import ExactEstimator
 from clarify.explain.estimators.kernel import KernelEstimator
 from clarify.explain.estimators.kriging import FALLBACK_PARAMETERS, KrigingEstimator, KrigingParameters
@@ -43,7 +43,7 @@ def _estimate_damaged(game: Game, block: HalfDifferences, row: int, lost: NDArra
     design = block.design.without(lost)
     if lost.mean() > MOST_PAIRS_LOST or design.n_pairs == 0:
         return None
-    values = np.zeros((game.n_outputs, BLOCK_ROWS, design.n_pairs + 1))
+    values = empty_block(game.n_outputs, 1, design.n_pairs)
     values[:, 0] = block.values[:, row][:, np.append(~lost, True)]
     return KrigingEstimator.of(design, game.kriging or FALLBACK_PARAMETERS).estimate(values)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from statistics import median
 from time import perf_counter
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clarify.explain.coalitions import CoalitionDesign
-from clarify.explain.estimators.base import BLOCK_ROWS
+from clarify.explain.estimators.base import empty_block
 from clarify.explain.estimators.kriging import (
     FALLBACK_PARAMETERS,
     PARAMETER_GRID,
@@ -46,18 +47,20 @@ class Costs:
     model_row_seconds: float
     sparse_row_seconds: float
     error_ratio: float               # median over pilot rows of |se_sparse| / 1.5 over |se_kriging|
-    coalitions: int
+    calls: int                       # model rows of one explained row
+    calls_given: bool                # whether the user said how many
 
     @property
     def sparse_pays(self) -> bool:
         r"""Whether sparse is cheaper than the calls that kriging would need for the same error.
 
-        The error of kriging falls about like one over the number of calls, so that it needs K (1 / q - 1) more of
-        them: sparse pays iff :math:`t \le c K (1 / q - 1)`.
+        The error of kriging falls about like one over the number of calls K, so that it needs K (1 / q - 1) more of
+        them: sparse pays iff :math:`t \le c K (1 / q - 1)`. Where the calls are given, nobody asked for a smaller error
+        at any price: then sparse may cost what the calls cost and no more.
         """
-        if self.error_ratio <= 0:
-            return True
-        return self.sparse_row_seconds <= self.model_row_seconds * self.coalitions * (1 / self.error_ratio - 1)
+        more_calls = 1 / self.error_ratio - 1 if self.error_ratio > 0 else math.inf
+        worth = min(more_calls, 1.0) if self.calls_given else more_calls
+        return self.sparse_row_seconds <= self.model_row_seconds * self.calls * worth
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,7 +245,7 @@ def _weigh(
     """Time sparse on the pilot rows and compare its error bars with those of kriging."""
     ratios, seconds = [], []
     for pilot, first_pass in zip(pilots, first_passes, strict=True):
-        block = np.zeros((game.n_outputs, BLOCK_ROWS, pilot.design.n_pairs + 1))
+        block = empty_block(game.n_outputs, _TIMED_COPIES, pilot.design.n_pairs)
         block[:, :_TIMED_COPIES] = pilot.values[:, None]     # a block has a cost of its own, shared by its rows
         sparse = SparseEstimator.of(pilot.design, game.sparse or FALLBACK_SPARSE_PARAMETERS, first_pass)
         shared = _norm(first_pass.estimate(block).standard_errors[:, 0])
@@ -252,9 +255,9 @@ def _weigh(
         if shared > 0:
             ratios.append(own / ERROR_INFLATION / shared)
     if not ratios:
-        return Costs(model_row_seconds, 0.0, 1.0, pilots[0].design.n_coalitions)
-    n_coalitions = int(median(pilot.design.n_coalitions for pilot in pilots))
-    return Costs(model_row_seconds, median(seconds), median(ratios), n_coalitions)
+        ratios = [1.0]
+    calls = median(pilot.design.n_pairs * game.rows_per_pair(pilot.design) for pilot in pilots)
+    return Costs(model_row_seconds, median(seconds), median(ratios), int(calls), game.budget.is_given)
 
 
 def _norm(errors: NDArray[np.float64]) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clarify.explain.coalitions import CoalitionDesign
-from clarify.explain.estimators.base import BLOCK_ROWS
+from clarify.explain.estimators.base import BLOCK_ROWS, empty_block
 from clarify.explain.games import Game, average_baseline, checked_outputs
 from clarify.explain.masking import mask_pairs, selection_table
 from clarify.explain.players import seats
@@ -42,7 +42,7 @@ class HalfDifferences:
     rows: NDArray[np.intp]                  # positions among the explained rows
     live: NDArray[np.bool_]                 # (n, n_players)
     design: CoalitionDesign
-    values: NDArray[np.float64]             # (n_outputs, BLOCK_ROWS, n_pairs + 1), zero behind the last row
+    values: NDArray[np.float64]             # (n_outputs, n_lines, n_pairs + 1), zero behind the last row
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +130,7 @@ def _blocks(
         n_background = len(game.baseline) if backgrounds is None else backgrounds.shape[1]
         for start in range(0, len(question.rows), BLOCK_ROWS):
             members = question.rows[start : start + BLOCK_ROWS]
-            values = np.zeros((game.n_outputs, BLOCK_ROWS, design.n_pairs + 1))
+            values = empty_block(game.n_outputs, len(members), design.n_pairs)
             values[:, : len(members), :known] = question.known[:, start : start + BLOCK_ROWS]
             values[:, : len(members), -1] = ends[members].T
             answers = HalfDifferences(members, live[members], design, values)

@@ -146,7 +146,6 @@ def _output(output: OutputExplanation, section: ExplanationSection, unit: Unit, 
     intervals = [attribution_interval(feature) for feature in drawn]
     values = [size_of(feature) for feature in drawn]
     top = nice_above(unit.factor * max([*values, *(i.high for i in intervals if i is not None)], default=1.0))
-    columns = _columns(output, section.aggregation)
     rows = tuple(
         _row(feature, interval, unit, top, names, opens=_opens(place, output, section))
         for place, (feature, interval) in enumerate(zip(drawn, intervals, strict=True))
@@ -159,8 +158,8 @@ def _output(output: OutputExplanation, section: ExplanationSection, unit: Unit, 
         stability=stability_sentence(output, section),
         rows=rows,
         ticks=attribution_ticks(top),
-        columns=columns,
-        listed=tuple(_listed(f, len(columns), names) for f in strongest(output, most=MOST_LISTED)),
+        columns=_columns(output, section.aggregation),
+        listed=tuple(_listed(f, output, section.aggregation, names) for f in strongest(output, most=MOST_LISTED)),
         n_features=len(output.features),
         has_intervals=any(intervals),
     )
@@ -213,20 +212,30 @@ def _rest(
     return f"{len(drawn)} of {n_reported} features; {adds}.{others}"
 
 
+def _kinds(aggregation: Aggregation) -> list[Aggregation]:
+    """What analysis.json holds comes first, where a narrow page shows it without scrolling."""
+    return sorted(HEADINGS, key=lambda kind: kind != aggregation)
+
+
 def _columns(output: OutputExplanation, aggregation: Aggregation) -> tuple[Column, ...]:
-    mean_abs, median, mean_sq = (Column(HEADINGS[kind], kind == aggregation) for kind in HEADINGS)
-    if is_exact(output):
-        return mean_abs, median, mean_sq
-    return mean_abs, Column("Added by errors"), Column("95 % interval without these"), median, mean_sq
+    columns = []
+    for kind in _kinds(aggregation):
+        columns.append(Column(HEADINGS[kind], kind == aggregation))
+        if kind == "mean_abs" and not is_exact(output):
+            columns += [Column("Added by errors"), Column("95 % interval")]
+    return tuple(columns)
 
 
-def _listed(feature: GlobalAttribution, n_columns: int, names: Names) -> ListedFeature:
-    aggregates = [feature.by(kind) for kind in HEADINGS]
-    cells = [numbers.decimal(value, LISTED_DECIMALS) for value in aggregates]
-    if n_columns > len(cells):
-        interval = attribution_interval(feature)
-        limits = "–" if interval is None else numbers.interval(interval, LISTED_DECIMALS)
-        cells[1:1] = [_excess_text(feature.mean_abs_excess), limits]
+def _listed(
+    feature: GlobalAttribution, output: OutputExplanation, aggregation: Aggregation, names: Names
+) -> ListedFeature:
+    cells = []
+    for kind in _kinds(aggregation):
+        cells.append(numbers.decimal(feature.by(kind), LISTED_DECIMALS))
+        if kind == "mean_abs" and not is_exact(output):
+            interval = attribution_interval(feature)
+            limits = "–" if interval is None else numbers.interval(interval, LISTED_DECIMALS)
+            cells += [_excess_text(feature.mean_abs_excess), limits]
     return ListedFeature(names[feature.feature], tuple(cells))
 
 

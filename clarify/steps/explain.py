@@ -17,7 +17,6 @@ from clarify.engines.base import Engine
 from clarify.errors import BadPrediction, Problem
 from clarify.explain.aggregate import GlobalColumn, certain_order
 from clarify.explain.explainer import explain_rows
-from clarify.explain.families import FeatureGroups
 from clarify.explain.games import Game
 from clarify.explain.pilots import Costs
 from clarify.features import FeatureColumn, Features
@@ -68,7 +67,7 @@ def explain(plan: AnalysisPlan, data: PreparedData, lease: LeasedEndpoint, engin
     job = ExplanationJob(settled.game, settled.baseline.rows.columns, lease.spec, parts_uri)
     fragments = tuple(cut(data.dataset, ROWS_PER_EXPLANATION))
     explained = engine.map(partial(explain_fragment, job=job), fragments, stage="explaining")
-    reported = _reported(shap, settled.baseline.rows.names, settled.groups)
+    reported = _reported(shap, settled, [column.name for column in data.outcome.columns])
     local = LocalParts(fragments, parts_uri, settled.outputs, reported)
     section = _section(plan, shap, settled, explained, local)
     return Explanations(section, settled.baseline.rows, local, settled.costs)
@@ -85,11 +84,15 @@ def explain_fragment(fragment: Fragment, *, job: ExplanationJob) -> ExplainedPar
     return summarise_part(read_part(part_uri))
 
 
-def _reported(shap: Shap, names: Sequence[str], groups: FeatureGroups) -> tuple[tuple[int, str], ...]:
-    """Positions and names of the features to report; all play, whatever is reported. A column stands for its group."""
+def _reported(shap: Shap, settled: ExplanationGame, columns: Sequence[str]) -> tuple[tuple[int, str], ...]:
+    """Positions and names of the features to report; all play, whatever is reported. A column stands for its group.
+
+    ``columns`` are those of the dataset: a feature named by number is counted among them, label included.
+    """
+    groups, names = settled.groups, settled.baseline.rows.names
     if shap.features_to_explain is None:
         return tuple(enumerate(groups.names))
-    wanted = {column_name(reference, names) for reference in shap.features_to_explain}
+    wanted = {column_name(reference, columns) for reference in shap.features_to_explain}
     members = [{names[column] for column in player} for player in groups.players.columns]
     return tuple((place, name) for place, name in enumerate(groups.names) if members[place] & wanted)
 

@@ -174,8 +174,8 @@ def _steadiness_notices(steadiness: Steadiness) -> Iterator[Notice]:
     if steadiness == "noisy":
         yield Notice(
             "SHAP-NOISY-MODEL", "predictor",
-            "the model answered the same rows differently when asked again: no rerun gives the same attributions, and"
-            " their error bars include the model's own noise",
+            "the model answered the same rows differently when asked again: no rerun gives the same attributions; error"
+            " bars of sampled rows include the model's own noise, those of exact rows do not",
         )
     if steadiness == "batch_variant":
         yield Notice(

@@ -6,7 +6,7 @@ import hashlib
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import BinaryIO
@@ -92,7 +92,7 @@ def write_report(
     files = {path: _publish(output_uri, path, content, True) for path, content in _documents(result).items()}
     if explanations is not None:
         files |= _publish_explanations(output_uri, explanations)
-    provenance = provenance_of(result, _run_record(facts))
+    provenance = provenance_of(result, _run_record(facts, explanations))
     report = render_report(result, provenance).encode()
     files[f"{result.report_name}.html"] = _publish(output_uri, f"{result.report_name}.html", report, False)
     files["provenance.json"] = _publish(output_uri, "provenance.json", provenance_document(provenance), False)
@@ -138,7 +138,8 @@ def _publish(output_uri: str, path: str, content: bytes, reproducible: bool) -> 
     return file_record(content, reproducible=reproducible)
 
 
-def _run_record(facts: RunFacts) -> RunRecord:
+def _run_record(facts: RunFacts, explanations: Explanations | None) -> RunRecord:
+    costs = explanations.costs if explanations is not None else None
     return RunRecord(
         started_at=facts.started_at,
         finished_at=datetime.now(UTC),
@@ -147,6 +148,7 @@ def _run_record(facts: RunFacts) -> RunRecord:
         mlflow_run_id=facts.mlflow_run_id,
         prefect_flow_run_id=facts.prefect_flow_run_id,
         host=platform.node(),
+        costs=() if costs is None else tuple(asdict(costs).items()),
     )
 
 

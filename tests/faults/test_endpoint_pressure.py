@@ -157,6 +157,22 @@ def test_an_error_stops_what_was_not_sent_yet(container):
     assert len(made.requests) < 20
 
 
+def test_a_request_that_waits_for_a_busy_server_gives_up_when_another_has_failed(container):
+    def busy_but_for_the_first(rows: list[float], made: Container) -> Reply:
+        if rows[0] > 0:
+            return 503, {}, []
+        time.sleep(0.3)
+        return 415, {}, []
+
+    made = container(busy_but_for_the_first)
+    began = time.monotonic()
+
+    with pytest.raises(BadPrediction, match="received 415"):
+        ask(made, 200, rows_per_request=100, max_in_flight=2, unavailable_seconds=20)
+
+    assert time.monotonic() - began < 5                                    # closing waits for the threads
+
+
 # --- busy, by the window alone ----------------------------------------------------------------------------------------
 
 

@@ -15,22 +15,36 @@ from clarify.steps.line import run_analysis
 from tests.subjects import digests, make_rows
 
 FOLDER = Path(__file__).parent
-CONF = (("spark.executor.memory", "600m"), ("spark.executor.cores", "1"), ("spark.cores.max", "2"))
+SHORT_LIVED = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+CONF = (
+    ("spark.executor.memory", "600m"),
+    ("spark.executor.cores", "1"),
+    ("spark.cores.max", "2"),
+    ("spark.executor.extraJavaOptions", SHORT_LIVED),
+)
 ROWS = 2_560            # ten fragments to explain, five for each worker
-METHODS = {"shap": {"num_samples": 256, "save_local_shap_values": True}}
+# Runs a script that ends with this process: a driver waits for ever for a cluster that was killed with its tests.
+WATCHED = """
+import os, runpy, sys, threading, time
+def end_with(parent):
+    while os.getppid() == parent:
+        time.sleep(0.2)
+    os._exit(1)
+threading.Thread(target=end_with, args=[int(sys.argv[1])], daemon=True).start()
+sys.argv = sys.argv[2:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+METHODS = {"shap": {"num_samples": 128, "save_local_shap_values": True}}
 
 
 @pytest.fixture(scope="module")
 def seen(one_spark_cluster):
-    """What a session on the cluster saw; in a process of its own, because a process has one session at most."""
+    """What one session on the cluster saw."""
     one_spark_cluster.restore()
-    command = [sys.executable, str(FOLDER / "cluster_probe.py"), one_spark_cluster.master]
-    started = time.monotonic()
-    probe = subprocess.run(
-        [*command, *(f"{key}={value}" for key, value in CONF)], capture_output=True, text=True, cwd=FOLDER.parents[1]
-    )
-    assert probe.returncode == 0, probe.stderr
-    return {**json.loads(probe.stdout), "seconds": time.monotonic() - started}
+    probe = start("cluster_probe.py", one_spark_cluster.master, *(f"{key}={value}" for key, value in CONF))
+    out, err = probe.communicate()
+    assert probe.returncode == 0, err
+    return json.loads(out)
 
 
 @pytest.fixture(scope="module")
@@ -51,15 +65,14 @@ def local(ask, tmp_path_factory):
     return digests(run_analysis(ask(tmp_path_factory.mktemp("local") / "out", workers=2)).output_uri)
 
 
-def start(request, folder):
-    """The analysis in a process of its own; it prints a line for every report of progress."""
-    (folder / "request.pickle").write_bytes(pickle.dumps(request))
+def start(script, *arguments, **environ):
+    """A script beside this file, in a process of its own: a process has one Spark session at most."""
     return subprocess.Popen(
-        [sys.executable, str(FOLDER / "doomed_run.py"), str(folder / "request.pickle"), "never"],
+        [sys.executable, "-c", WATCHED, str(os.getpid()), str(FOLDER / script), *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "CLARIFY_STATE_DIR": str(folder / "state")},
+        env={**os.environ, "JDK_JAVA_OPTIONS": SHORT_LIVED, **environ},
         cwd=FOLDER.parents[1],
     )
 
@@ -131,7 +144,9 @@ def test_the_cluster_gives_the_same_bytes_though_a_worker_and_its_executor_are_k
     ask, local, spark_cluster, tmp_path
 ):
     output = tmp_path / "out"
-    run = start(ask(output, engine="spark", spark_master=spark_cluster.master, spark_conf=CONF), tmp_path)
+    request = ask(output, engine="spark", spark_master=spark_cluster.master, spark_conf=CONF)
+    (tmp_path / "request").write_bytes(pickle.dumps(request))
+    run = start("doomed_run.py", str(tmp_path / "request"), "never", CLARIFY_STATE_DIR=str(tmp_path / "state"))
     while run.poll() is None and not parts(output):
         time.sleep(0.02)
     victim = programs_of(spark_cluster.workers[0])

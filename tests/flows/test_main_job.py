@@ -194,6 +194,17 @@ def test_only_the_features_asked_for_are_reported_though_all_play(subject, local
     assert {f.feature for f in run.result.explanations.outputs[0].features} == {"sex", "x1"}
 
 
+def test_a_feature_named_by_number_is_counted_among_all_columns_of_the_dataset(subject, tmp_path):
+    frame = subject.frame[["approved", *subject.frame.columns.drop("approved")]]
+    frame.to_csv(tmp_path / "label-first.csv", index=False)
+    config = subject.config(methods={"shap": {"num_samples": 64, "features_to_explain": [1]}})
+    request = subject.request(tmp_path / "out", config=config, dataset=str(tmp_path / "label-first.csv"), workers=1)
+
+    run = run_analysis(replace(request, settings=replace(request.settings, in_process_model=True)))
+
+    assert [feature.feature for feature in run.result.explanations.outputs[0].features] == ["x0"]
+
+
 @pytest.mark.parametrize("method", ["median", "mean_sq"])
 def test_the_global_value_is_the_one_the_config_names(subject, tmp_path, method):
     run, values = explained(subject, tmp_path, agg_method=method)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clarify.explain.coalitions import CoalitionDesign
-from clarify.explain.estimators.base import BlockEstimates, Estimator
+from clarify.explain.estimators.base import BlockEstimates, Estimator, project
 
 
 def shapley_weights(design: CoalitionDesign) -> NDArray[np.float64]:
@@ -39,6 +39,6 @@ class ExactEstimator:
         return cls(shapley_weights(design))
 
     def estimate(self, half_differences: NDArray[np.float64]) -> BlockEstimates:
-        values = np.stack([block @ self.weights for block in half_differences])
+        values = np.stack([project(block, self.weights) for block in half_differences])
         codes = np.full(values.shape[1], Estimator.EXACT, dtype=np.uint8)
         return BlockEstimates(values, np.zeros_like(values), codes)

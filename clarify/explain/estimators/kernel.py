@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clarify.explain.coalitions import CoalitionDesign
-from clarify.explain.estimators.base import BlockEstimates, Estimator, root_mean_squares, sandwich_errors
+from clarify.explain.estimators.base import BlockEstimates, Estimator, project, root_mean_squares, sandwich_errors
 
 # A residual is divided by 1 - leverage, never by less than this.
 LEAST_SLACK = 0.05
@@ -32,8 +32,8 @@ class KernelEstimator:
 
     weights: NDArray[np.float64]            # (n_pairs + 1, n_players): half differences to attributions
     slack: NDArray[np.float64]              # (n_pairs,): 1 - leverage
-    unsampled_shares: NDArray[np.float64]   # (n_pairs,)
-    design: CoalitionDesign
+    fit: NDArray[np.float64]                # (n_players, n_pairs): attributions to half differences
+    squared_influence: NDArray[np.float64]  # (n_pairs, n_players), see sandwich_errors
 
     @classmethod
     def of(cls, design: CoalitionDesign) -> KernelEstimator | None:
@@ -51,28 +51,31 @@ class KernelEstimator:
         share = totals / totals.sum()
         to_slopes -= to_slopes.sum(axis=1, keepdims=True) * share
         weights = 2.0 * np.concatenate([to_slopes, share[None, :]])
-        return cls(weights, np.maximum(1.0 - leverage, LEAST_SLACK), design.unsampled_shares, design)
+        return cls(
+            weights=weights,
+            slack=np.maximum(1.0 - leverage, LEAST_SLACK),
+            fit=np.ascontiguousarray(0.5 * signs.T),
+            squared_influence=np.square(weights[:-1]) * design.unsampled_shares[:, None],
+        )
 
     def leave_one_out(self, half_differences: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """What each pair misses when it is predicted from the others, shape (BLOCK_ROWS, n_pairs)."""
-        fitted = (values * 0.5) @ self.design.signs[:-1].T
-        return (half_differences[:, :-1] - fitted) / self.slack
+        """What each pair misses when it is predicted from the others, shape (n_lines, n_pairs)."""
+        return (half_differences[:, :-1] - project(values, self.fit)) / self.slack
 
     def additive_rows(self, half_differences: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Which rows least squares explains without residual, in every output, shape (BLOCK_ROWS,)."""
+        """Which rows least squares explains without residual, in every output, shape (n_lines,)."""
         is_additive = np.ones(half_differences.shape[1], dtype=np.bool_)
         for block in half_differences:
-            residuals = self.leave_one_out(block, block @ self.weights)
+            residuals = self.leave_one_out(block, project(block, self.weights))
             is_additive &= root_mean_squares(residuals) <= ADDITIVE_RESIDUAL * root_mean_squares(block)
         return is_additive
 
     def estimate(self, half_differences: NDArray[np.float64]) -> BlockEstimates:
-        squared_influence = np.square(self.weights[:-1]) * self.unsampled_shares[:, None]
         values, errors = [], []
         for block in half_differences:
-            attributions = block @ self.weights
+            attributions = project(block, self.weights)
             residuals = self.leave_one_out(block, attributions)
             values.append(attributions)
-            errors.append(sandwich_errors(residuals, squared_influence, attributions))
+            errors.append(sandwich_errors(project(np.square(residuals), self.squared_influence), attributions))
         codes = np.full(half_differences.shape[1], Estimator.KERNEL, dtype=np.uint8)
         return BlockEstimates(np.stack(values), np.stack(errors), codes)

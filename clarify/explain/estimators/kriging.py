@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import linalg
 
 from clarify.explain.coalitions import CoalitionDesign
-from clarify.explain.estimators.base import BlockEstimates, Estimator, choose_rows, sandwich_errors
+from clarify.explain.estimators.base import BlockEstimates, Estimator, choose_rows, project, sandwich_errors
 from clarify.explain.estimators.kernel import KernelEstimator
 from clarify.explain.estimators.prior import add_nuggets, attribution_covariance
 
@@ -68,8 +68,8 @@ class KrigingEstimator:
     """
 
     weights: NDArray[np.float64]            # (n_pairs + 1, n_players)
-    precision: NDArray[np.float64]          # (n_pairs + 1, n_pairs + 1): K^-1
-    unsampled_shares: NDArray[np.float64]   # (n_pairs,)
+    residual: NDArray[np.float64]           # (n_pairs + 1, n_pairs): half differences to leave-one-out residuals
+    squared_influence: NDArray[np.float64]  # (n_pairs, n_players), see sandwich_errors
     additive: KernelEstimator | None
 
     @classmethod
@@ -85,24 +85,19 @@ class KrigingEstimator:
         weights += ((totals - weights.sum(axis=1)) / m)[:, None]
         enough = design.n_pairs >= m
         return cls(
-            np.ascontiguousarray(weights),
-            np.ascontiguousarray(precision),
-            design.unsampled_shares,
-            KernelEstimator.of(design) if enough else None,
+            weights=np.ascontiguousarray(weights),
+            residual=np.ascontiguousarray((precision / np.diag(precision))[:, :-1]),
+            squared_influence=np.square(weights[:-1]) * design.unsampled_shares[:, None],
+            additive=KernelEstimator.of(design) if enough else None,
         )
 
-    def leave_one_out(self, half_differences: NDArray[np.float64]) -> NDArray[np.float64]:
-        """What each pair misses when it is predicted from the others, shape (rows, n_pairs)."""
-        residuals = (half_differences @ self.precision) / np.diag(self.precision)
-        return np.ascontiguousarray(residuals[:, :-1])
-
     def estimate(self, half_differences: NDArray[np.float64]) -> BlockEstimates:
-        squared_influence = np.square(self.weights[:-1]) * self.unsampled_shares[:, None]
         values, errors = [], []
         for block in half_differences:
-            attributions = block @ self.weights
+            attributions = project(block, self.weights)
             values.append(attributions)
-            errors.append(sandwich_errors(self.leave_one_out(block), squared_influence, attributions))
+            variances = project(np.square(project(block, self.residual)), self.squared_influence)
+            errors.append(sandwich_errors(variances, attributions))
         codes = np.full(half_differences.shape[1], Estimator.KRIGING, dtype=np.uint8)
         return self._prefer_least_squares(half_differences, BlockEstimates(np.stack(values), np.stack(errors), codes))
 
@@ -111,6 +106,8 @@ class KrigingEstimator:
         if self.additive is None:
             return kriged
         is_additive = self.additive.additive_rows(half_differences)
+        if not is_additive.any():
+            return kriged
         return choose_rows(is_additive, self.additive.estimate(half_differences), kriged)
 
 

@@ -189,7 +189,7 @@ class SparseEstimator:
         weights, precision = posterior.weights_and_precision()
         residuals = (posterior.coefficients / precision)[:, :-1]
         squared_influence = np.square(weights[:-1]) * self.unsampled_shares[:, None]
-        return sandwich_errors(ERROR_INFLATION * residuals, squared_influence, posterior.values)
+        return sandwich_errors(np.square(ERROR_INFLATION * residuals) @ squared_influence, posterior.values)
 
 
 @dataclass(frozen=True, eq=False)

@@ -254,3 +254,14 @@ def test_a_missing_text_has_no_encoding_for_a_foreign_server():
 
     with pytest.raises(DataError, match=r"features\.job: received a missing text  \[ENDPOINT-NULL-TEXT\]"):
         oip.encode_foreign(features, (TensorSpec("job", "BYTES", 2), TensorSpec("n", "INT64", 2)))
+
+
+# --- fractions in integer columns -------------------------------------------------------------------------------------
+
+
+def test_a_mean_in_an_integer_column_keeps_its_fraction_in_every_format():
+    features = Features(plain().columns, np.array([[0, 35.5], [1, NAN]]))
+
+    assert codec.to_table(features)["age"].to_pylist() == [35.5, None]
+    assert codec.encode_csv(features, header=False) == b"nurse,35.5\ncook,\n"
+    assert json.loads(codec.encode_dataframe_split(features))["dataframe_split"]["data"] == [["nurse", 35.5], ["cook", None]]

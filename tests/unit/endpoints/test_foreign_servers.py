@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clarify.endpoints.base import EndpointSpec, Predictions
+from clarify.endpoints import oip
+from clarify.endpoints.base import EndpointSpec, Predictions, TensorSpec
 from clarify.endpoints.http import HttpEndpoint, read_metadata
 from clarify.endpoints.quarantine import predict_or_quarantine
 from clarify.errors import BadPrediction, DataError
@@ -85,6 +86,25 @@ def test_named_inputs_get_each_column_in_its_datatype(kind, servers, mixed):
 
     # In the model's order: income, age, letters of the job.
     assert got.scores[:, 0].tolist() == [0.5 + 2 * 30 + 3 * 4, 0.25 + 2 * 40 + 3 * 5]
+
+
+@pytest.mark.parametrize(("inputs", "datatype"), [("INT64", "FP64"), ("BYTES", "BYTES")])
+def test_a_mean_in_an_integer_column_keeps_its_fraction(inputs, datatype):
+    features = Features((FeatureColumn("age", "int"), FeatureColumn("n", "int")), np.array([[35.5, 1.0]]))
+    wanted = (TensorSpec("age", inputs, 2), TensorSpec("n", inputs, 2))
+
+    body, _ = oip.encode_foreign(features, wanted, binary=False)
+
+    sent = {tensor["name"]: tensor for tensor in json.loads(body)["inputs"]}
+    assert (sent["age"]["datatype"], float(sent["age"]["data"][0])) == (datatype, 35.5)
+    assert (sent["n"]["datatype"], sent["n"]["data"]) == (inputs, ["1"] if inputs == "BYTES" else [1])
+
+
+def test_a_fraction_in_a_matrix_of_integers_is_refused():
+    features = Features((FeatureColumn("age", "int"), FeatureColumn("n", "int")), np.array([[35.5, 1.0]]))
+
+    with pytest.raises(DataError, match=r"endpoint\.inputs\.x: received a fraction  \[ENDPOINT-FRACTION\]"):
+        oip.encode_foreign(features, (TensorSpec("x", "INT64", 2),))
 
 
 @pytest.mark.parametrize("kind", ["kserve", "triton"])

@@ -105,7 +105,7 @@ def test_the_table_holds_the_raw_mean_what_errors_add_and_the_interval_without()
     (output,) = shown(examples.section()).outputs
 
     headings = [column.heading for column in output.columns]
-    assert headings == ["Mean absolute", "Added by errors", "95 % interval without these", "Median", "Mean square"]
+    assert headings == ["Mean absolute", "Added by errors", "95 % interval", "Median", "Mean square"]
     assert output.listed[0].feature == "income"
     assert output.listed[0].cells == ("0.310000", "0.010000", "0.280400 to 0.319600", "−0.155000", "0.096100")
 
@@ -125,6 +125,7 @@ def test_the_column_marked_as_published_is_the_one_analysis_json_holds(aggregati
     (output,) = shown(section).outputs
 
     (place,) = [i for i, column in enumerate(output.columns) if column.is_published]
+    assert place == 0
     document = json.loads(analysis_document(examples.explained_result(section)))
     published = document["explanations"]["kernel_shap"]["label0"]["global_shap_values"]
     assert output.columns[place].heading == heading
