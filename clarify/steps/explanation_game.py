@@ -26,7 +26,7 @@ from clarify.features import FeatureColumn, Features
 from clarify.results import Notice
 from clarify.steps.baseline_rows import Baseline, find_baseline, sample_features
 from clarify.steps.plan import AnalysisPlan
-from clarify.steps.predict import endpoint_of
+from clarify.steps.predict import endpoint_of, most_failures
 from clarify.steps.provision_endpoint import LeasedEndpoint
 from clarify.steps.validate_dataset import PreparedData
 
@@ -55,7 +55,7 @@ class Asking:
 
     def __call__(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         rows = self.features.with_values(matrix)
-        scores = predict_or_quarantine(self.endpoint, rows, most_failures=len(rows)).predictions.scores
+        scores = predict_or_quarantine(self.endpoint, rows, most_failures=most_failures(len(rows))).predictions.scores
         if scores is None:
             raise BadPrediction(
                 Problem(

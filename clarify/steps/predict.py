@@ -18,6 +18,7 @@ from clarify.data.expectations import blocking_problems, check_slab, combine, sc
 from clarify.data.feature_matrix import read_features
 from clarify.endpoints.base import Endpoint, EndpointSpec, OutputKind, Predictions
 from clarify.endpoints.opening import open_endpoint
+from clarify.endpoints.quarantine import predict_or_quarantine
 from clarify.engines.base import Engine
 from clarify.errors import DataError
 from clarify.features import FeatureColumn
@@ -28,6 +29,8 @@ from clarify.steps.validate_dataset import PreparedData
 
 ROWS_PER_PREDICTION = 8_192
 PARTS_PER_SLAB = 32
+FEWEST_FAILURES = 16
+ROWS_PER_FAILURE = 20
 
 
 @dataclass(frozen=True)
@@ -102,9 +105,15 @@ def score_fragment(
     part_uri = part_uri_of(parts_uri, fragment)
     if not storage.exists(part_uri):
         table = read_fragment(fragment, columns=[column.name for column in columns])
-        answers = endpoint_of(spec).predict(read_features(table, columns))
-        storage.write_bytes(part_uri, to_parquet(_answer_table(answers, rule)))
+        features = read_features(table, columns)
+        answers = predict_or_quarantine(endpoint_of(spec), features, most_failures=most_failures(len(features)))
+        storage.write_bytes(part_uri, to_parquet(_answer_table(answers.predictions, rule)))
     return _summary(read_part(part_uri))
+
+
+def most_failures(n_rows: int) -> int:
+    """How many rows of a request may stay without an answer: one in twenty, and a few of a small one."""
+    return max(FEWEST_FAILURES, n_rows // ROWS_PER_FAILURE)
 
 
 def _answer_table(answers: Predictions, rule: DecisionRule) -> pa.Table:

@@ -117,7 +117,8 @@ def flow_run(worker, prefect_api, subject, tmp_path_factory):
 
     output = tmp_path_factory.mktemp("deployed") / "out"
     request = subject.request(output)
-    parameters = {"config": request.config, "dataset": subject.data, "output": str(output), "workers": 2, "estimator": "kriging"}
+    parameters = {"config": request.config, "dataset": subject.data, "output": str(output), "workers": 2}
+    parameters |= {"estimator": request.shap.estimator}
     run = run_deployment(
         "clarify-analysis/clarify-analysis", parameters={"parameters": parameters}, timeout=300, poll_interval=2
     )

@@ -165,7 +165,8 @@ def test_the_automatic_choice_is_said_and_a_killed_run_keeps_it(numbers, tmp_pat
     assert "SHAP-ESTIMATOR" in [notice.code for notice in section.notices]
     pinned = ShapOptions(estimator=chosen)
     again = run_analysis(request(folder, model, tmp_path / "again", options=pinned, num_samples=300))
-    assert digests(again.output_uri)["explanations_shap/out.csv"] == digests(run.output_uri)["explanations_shap/out.csv"]
+    local_values = "explanations_shap/out.csv"
+    assert digests(again.output_uri)[local_values] == digests(run.output_uri)[local_values]
 
 
 # --- several outputs, groups, missing answers -------------------------------------------------------------------------

@@ -264,4 +264,5 @@ def test_a_mean_in_an_integer_column_keeps_its_fraction_in_every_format():
 
     assert codec.to_table(features)["age"].to_pylist() == [35.5, None]
     assert codec.encode_csv(features, header=False) == b"nurse,35.5\ncook,\n"
-    assert json.loads(codec.encode_dataframe_split(features))["dataframe_split"]["data"] == [["nurse", 35.5], ["cook", None]]
+    document = json.loads(codec.encode_dataframe_split(features))
+    assert document["dataframe_split"]["data"] == [["nurse", 35.5], ["cook", None]]
