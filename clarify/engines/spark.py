@@ -30,8 +30,8 @@ QUIET = {
 }
 STEADY = {
     "spark.speculation": "false",           # a second copy of a fragment would ask the endpoint again
-    # Every executor killed under a task counts as the task's failure; Spark's 4 is few where machines come and go.
-    # Errors of ours are no failures (see _attempt), so nothing hopeless is tried eight times.
+    # An executor killed under a task counts as the task's failure (a lost worker does not); Spark's 4 is few where
+    # executors come and go. Errors of ours are no failures (see _Job): nothing hopeless is tried eight times.
     "spark.task.maxFailures": "8",
     # Excluding hosts for their failures stays off: on a cluster of two, one death would leave nowhere to run.
     "spark.excludeOnFailure.enabled": "false",
@@ -43,14 +43,14 @@ ONE_THREAD = {
 }
 LOOPBACK = {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1"}
 FAILURES_ALLOWED_HERE = 4                   # local[N] alone never tries a task again; local[N,4] does
-TASKS_PER_CORE = 32                         # a task costs 30 to 50 ms; progress and a retry go by tasks
+TASKS_PER_CORE = 32                         # a task costs 25 to 50 ms; progress and retries go by tasks
 LIGHT_TASKS_PER_CORE = 8
 POLL_SECONDS = 0.25
 PACKAGE_FOLDER = "clarify-package"
 
 
 class SparkJobFailed(ClarifyError):
-    """Spark gave a job up: its executors kept dying, or a function raised what is not an error of ours."""
+    """Spark gave a job up: its Python workers or executors kept dying, or somebody cancelled it."""
 
 
 class SparkEngine:
@@ -59,8 +59,8 @@ class SparkEngine:
     Notes
     -----
     A job is an RDD of fragments, not a data frame: fragments are cut already, so that nothing is to be shuffled (a
-    shuffle's files die with their executor), and answers are Python values, not columns. First job of a session
-    9.0 s by mapInArrow, 1.5 s so; later ones of 16 tasks 1.1 s and 0.5 s.
+    shuffle's files die with their executor), and answers are Python values, not columns. First job of a session on
+    two busy cores: 15 s by mapInArrow, 4 to 7 s so; later ones of 16 tasks 1.1 to 2.0 s and 0.8 to 1.4 s.
 
     The function travels in the closure, its arguments with it. PySpark broadcasts a closure of more than 1 MB
     (``spark.broadcast.UDFCompressionThreshold``) once to each executor, which then unpickles it once a task:
@@ -91,15 +91,14 @@ class SparkEngine:
         Raises
         ------
         ClarifyError
-            Whatever the function raises; the error of the first such fragment.
+            Whatever the function raises, as soon as the task ends; what other tasks do is cancelled.
         SparkJobFailed
-            When a task failed as often as Spark allows, or the job was cancelled.
+            When a task's workers died as often as Spark allows, or the job was cancelled.
         """
         if not fragments:
             return []
         meter = Meter(stage, sum(fragment.rows for fragment in fragments), self._report)
-        job = _Job(self._session, function, fragments, light=light)
-        return [_answer(outcome) for outcome in job.run(meter)]
+        return _Job(self._session, function, fragments, light=light).run(meter)
 
     def close(self) -> None:
         if self._owned:
@@ -125,17 +124,19 @@ class _Job(Generic[F, R]):
         self._tag = f"clarify-{uuid.uuid4().hex}"
         # Counted by the driver when a task ends well for the first time: a task run again adds nothing.
         self._rows_done = self._context.accumulator(0)
+        # An error of ours is no failure of its task: Spark would try again and bury the message in a Java trace.
+        self._errors: Any = self._context.accumulator([], _Errors())
         most_tasks = self._context.defaultParallelism * (LIGHT_TASKS_PER_CORE if light else TASKS_PER_CORE)
         work = self._context.parallelize(fragments, min(len(fragments), most_tasks))
-        self._outcomes = work.mapPartitions(_attempts(function, self._rows_done))
+        self._results = work.mapPartitions(_attempts(function, self._rows_done, self._errors))
 
-    def run(self, meter: Meter) -> list[R | _Raised]:
-        """Outcomes in the order of the fragments."""
+    def run(self, meter: Meter) -> list[R]:
+        """Results in the order of the fragments."""
         from pyspark import inheritable_thread_target
 
         collect = inheritable_thread_target(self._session)(self._collect)
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="clarify-spark") as thread:
-            running: Future[list[R | _Raised]] = thread.submit(collect, meter.stage)
+            running: Future[list[R]] = thread.submit(collect, meter.stage)
             try:
                 self._watch(running, meter)
             except BaseException:
@@ -143,17 +144,17 @@ class _Job(Generic[F, R]):
                 raise
             return running.result()
 
-    def _collect(self, stage: str) -> list[R | _Raised]:
+    def _collect(self, stage: str) -> list[R]:
         java_error = import_module("py4j.protocol").Py4JJavaError  # py4j states no types
         self._context.addJobTag(self._tag)
         self._context.setJobDescription(stage)
         try:
-            outcomes: list[R | _Raised] = self._outcomes.collect()
+            results: list[R] = self._results.collect()
         except java_error as error:
             raise SparkJobFailed(_failure(str(error.java_exception.getMessage()), stage)) from error
-        return outcomes
+        return results
 
-    def _watch(self, running: Future[list[R | _Raised]], meter: Meter) -> None:
+    def _watch(self, running: Future[list[R]], meter: Meter) -> None:
         """Report from the caller's thread: its reporter may depend on that (Prefect's does)."""
         is_over = False
         while not is_over:
@@ -161,41 +162,38 @@ class _Job(Generic[F, R]):
             news = self._rows_done.value - meter.rows_done
             if news:
                 meter.advance(news)
+            if self._errors.value:
+                raise self._errors.value[0]
 
-    def _cancel(self, running: Future[list[R | _Raised]]) -> None:
+    def _cancel(self, running: Future[list[R]]) -> None:
         """Again and again: a job that is not submitted yet does not hear it."""
         while not running.done():
             self._context.cancelJobsWithTag(self._tag)
             wait_for([running], timeout=POLL_SECONDS)
 
 
-class _Raised:
-    """An error of ours in the place of an answer: Spark would try again and bury the message in a Java trace."""
+class _Errors:
+    """How an accumulator adds errors up: it keeps them all."""
 
-    def __init__(self, error: ClarifyError) -> None:
-        self.error = error
+    def zero(self, errors: list[ClarifyError]) -> list[ClarifyError]:
+        return []
+
+    def addInPlace(self, errors: list[ClarifyError], more: list[ClarifyError]) -> list[ClarifyError]:  # noqa: N802
+        return [*errors, *more]
 
 
-def _attempts(function: Callable[[F], R], rows_done: Any) -> Callable[[Iterable[F]], Iterator[R | _Raised]]:
-    def run(fragments: Iterable[F]) -> Iterator[R | _Raised]:
+def _attempts(function: Callable[[F], R], rows_done: Any, errors: Any) -> Callable[[Iterable[F]], Iterator[R]]:
+    def run(fragments: Iterable[F]) -> Iterator[R]:
         for fragment in fragments:
-            yield _attempt(function, fragment)
+            try:
+                result = function(fragment)
+            except ClarifyError as error:
+                errors.add([error])
+                return
+            yield result
             rows_done.add(fragment.rows)
 
     return run
-
-
-def _attempt(function: Callable[[F], R], fragment: F) -> R | _Raised:
-    try:
-        return function(fragment)
-    except ClarifyError as error:
-        return _Raised(error)
-
-
-def _answer(outcome: R | _Raised) -> R:
-    if isinstance(outcome, _Raised):
-        raise outcome.error
-    return outcome
 
 
 def _failure(reason: str, stage: str) -> Problem:

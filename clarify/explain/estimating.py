@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,10 @@ from clarify.errors import ConfigError, Problem
 from clarify.explain.coalitions import CoalitionDesign
 from clarify.explain.estimators.base import BlockEstimates, BlockEstimator, empty_block
 from clarify.explain.estimators.exact import ExactEstimator
-from clarify.explain.estimators.kernel import KernelEstimator
+from clarify.explain.estimators.kernel import PAIRS_PER_PLAYER, KernelEstimator
 from clarify.explain.estimators.kriging import FALLBACK_PARAMETERS, KrigingEstimator, KrigingParameters
 from clarify.explain.estimators.sparse import SparseEstimator, SparseParameters
-from clarify.explain.games import KERNEL_PAIRS_PER_PLAYER, SPARSE_PAIRS_PER_PLAYER, Game, Method
+from clarify.explain.games import SPARSE_PAIRS_PER_PLAYER, Game, Method
 from clarify.explain.requests import HalfDifferences
 
 # Rows that lost more than this share of their pairs are not explained.
@@ -26,6 +26,16 @@ MOST_CACHED_BYTES = 384 * 1024**2
 
 def estimate(game: Game, block: HalfDifferences) -> BlockEstimates:
     """Estimates of a block; NaN for a row that lost more than half of its pairs."""
+    estimates = _estimate(game, block)
+    if not game.noise:
+        return estimates
+    # The ends are asked once: their noise moves the sum of the attributions, and each of them by its share.
+    ends = 2 * np.square(game.noise) / block.design.n_players**2
+    errors = np.sqrt(np.square(estimates.standard_errors) + ends[:, None, None])
+    return replace(estimates, standard_errors=errors)
+
+
+def _estimate(game: Game, block: HalfDifferences) -> BlockEstimates:
     lost: NDArray[np.bool_] = np.logical_or.reduce(np.isnan(block.values), axis=0)
     damaged = np.flatnonzero(lost.any(axis=1))
     if len(damaged) == 0:
@@ -70,8 +80,8 @@ def estimator_of(game: Game, design: CoalitionDesign) -> BlockEstimator:
 
 
 def _method(game: Game, design: CoalitionDesign) -> Method:
-    few = design.n_pairs < KERNEL_PAIRS_PER_PLAYER * design.n_players
-    if game.method == "kernel" and not few and not design.is_noisy:
+    splits = game.splits_background(design.n_players)
+    if game.method == "kernel" and design.n_pairs >= PAIRS_PER_PLAYER * design.n_players and not splits:
         return "kernel"
     if game.kriging is None or game.method == "auto" or (game.method == "sparse" and game.sparse is None):
         raise ConfigError(
@@ -84,7 +94,7 @@ def _method(game: Game, design: CoalitionDesign) -> Method:
             )
         )
     enough = design.n_pairs >= SPARSE_PAIRS_PER_PLAYER * design.n_players
-    return "sparse" if game.method == "sparse" and enough and not design.is_noisy else "kriging"
+    return "sparse" if game.method == "sparse" and enough and not splits else "kriging"
 
 
 _Key = tuple[CoalitionDesign, Method | None, KrigingParameters | None, SparseParameters | None]

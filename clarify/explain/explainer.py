@@ -150,7 +150,10 @@ def _explain_single_players(job: _Job, rows: NDArray[np.intp]) -> None:
     """The only live player of a row accounts for the whole difference."""
     alone = rows[job.live[rows].sum(axis=1) == 1]
     explained = job.explained
-    explained.values[alone, :, job.live[alone].argmax(axis=1)] = explained.scores[alone] - job.game.expected_values
+    players = job.live[alone].argmax(axis=1)
+    explained.values[alone, :, players] = explained.scores[alone] - job.game.expected_values
+    if job.game.noise:
+        explained.standard_errors[alone, :, players] = np.sqrt(2) * np.array(job.game.noise)
 
 
 def _first_questions(job: _Job, rows: NDArray[np.intp]) -> list[Question]:

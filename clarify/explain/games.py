@@ -12,6 +12,7 @@ from clarify.errors import BadPrediction, ConfigError, DataError, Problem
 from clarify.explain.background import BLOCK_OF_BASELINE, background_blocks, n_split_pairs, splits_background
 from clarify.explain.budget import DEFAULT_TOLERANCE, Budget
 from clarify.explain.coalitions import CoalitionDesign, design_coalitions
+from clarify.explain.estimators.kernel import PAIRS_PER_PLAYER
 from clarify.explain.estimators.kriging import KrigingParameters
 from clarify.explain.estimators.sparse import SparseParameters
 from clarify.explain.players import Players
@@ -21,8 +22,6 @@ from clarify.explain.trees import TreeEnsemble
 Method = Literal["kernel", "kriging", "sparse"]
 MethodChoice = Literal["auto", "kernel", "kriging", "sparse"]
 
-# Fewer pairs than this many times the players: least squares is poor, kriging is better.
-KERNEL_PAIRS_PER_PLAYER = 2
 # Below this, the intervals of sparse begin to cover less than they promise (.915 at 2.5 pairs a player).
 SPARSE_PAIRS_PER_PLAYER = 4
 
@@ -34,7 +33,8 @@ class Game:
     ``baseline`` has shape (n_baseline, n_columns), codes for text and NaN for missing; ``expected_values``
     (n_outputs,) is the mean score of the baseline rows, then the link: attributions of a row sum to its score minus
     this. ``method`` estimates the sampled rows; "auto", ``kriging`` and ``sparse`` are settled by ``fit_pilots``.
-    ``trees`` are the model itself, where it was found to play the same game.
+    ``trees`` are the model itself, where it was found to play the same game. ``noise`` (n_outputs) is the standard
+    deviation of a model that answers the same row differently, after the link; empty for any other.
     """
 
     players: Players
@@ -47,6 +47,7 @@ class Game:
     kriging: KrigingParameters | None = None
     sparse: SparseParameters | None = None
     trees: TreeEnsemble | None = None
+    noise: tuple[float, ...] = ()
 
     @property
     def n_outputs(self) -> int:
@@ -61,23 +62,23 @@ class Game:
         if self.splits_background(n_live):
             n_pairs = n_split_pairs(n_coalitions, len(self.baseline))
             return design_coalitions(n_live, 2 * n_pairs, self.seed, is_noisy=True)
-        return design_coalitions(n_live, n_coalitions, self.seed)
+        return design_coalitions(n_live, n_coalitions, self.seed, is_noisy=bool(self.noise))
 
     def blocks(self, design: CoalitionDesign) -> NDArray[np.intp] | None:
         """Positions of the baseline rows of each pair, shape (n_pairs, 10); None: every pair is asked on all."""
-        if not design.is_noisy:
+        if not self.splits_background(design.n_players):
             return None
         return background_blocks(len(self.baseline), design.n_pairs, self.seed)
 
     def rows_per_pair(self, design: CoalitionDesign) -> int:
         """Model rows that one pair of one explained row costs."""
-        return 2 * (BLOCK_OF_BASELINE if design.is_noisy else len(self.baseline))
+        return 2 * (BLOCK_OF_BASELINE if self.splits_background(design.n_players) else len(self.baseline))
 
     def needs_pilots(self, n_live: int) -> bool:
         """Whether rows with so many live players are sampled and explained by something that pilot rows settle."""
         if not self.budget.samples(n_live):
             return False
-        few = self.budget.first(n_live) // 2 < KERNEL_PAIRS_PER_PLAYER * n_live
+        few = self.budget.first(n_live) // 2 < PAIRS_PER_PLAYER * n_live
         return self.method != "kernel" or few or self.splits_background(n_live)
 
     @property

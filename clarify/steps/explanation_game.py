@@ -96,16 +96,16 @@ def settle_game(
         method=plan.shap.estimator,
     )
     game, tree_notices = _with_trees(game, plan, lease, asking)
-    steadiness = probe_steadiness(asking, pilots.values)
-    settled, costs = _settle_method(game, asking, pilots, work_uri)
+    probe = probe_steadiness(asking, pilots.values, use_logit=game.use_logit)
+    settled, costs = _settle_method(replace(game, noise=probe.noise), asking, pilots, work_uri)
     return ExplanationGame(
         game=settled,
         baseline=baseline,
         groups=groups,
         outputs=endpoint.predict(baseline.rows).output_names,
-        steadiness=steadiness,
+        steadiness=probe.steadiness,
         costs=costs,
-        notices=(*groups.notices, *baseline.notices, *tree_notices, *_steadiness_notices(steadiness)),
+        notices=(*groups.notices, *baseline.notices, *tree_notices, *_steadiness_notices(probe.steadiness)),
     )
 
 

@@ -102,6 +102,21 @@ def summarise_part(part: pa.Table) -> ExplainedPart:
     )
 
 
+def row_facts(part: pa.Table) -> dict[str, pa.ChunkedArray | pa.Array]:
+    """What is known of each row besides its attributions, in words where the part has codes."""
+    return {
+        "shap.estimator": _words(Estimator, part["estimator"]),
+        "shap.outcome": _words(Outcome, part["outcome"]),
+        "shap.calls": part["calls"],
+        "shap.relative_error": part["relative_error"],
+    }
+
+
+def _words(names: type[Estimator] | type[Outcome], codes: pa.ChunkedArray) -> pa.Array:
+    words = pa.array([name.name.lower() for name in sorted(names)], pa.string())
+    return words.take(codes.combine_chunks().cast(pa.int32()))
+
+
 def _explained(part: pa.Table) -> pa.Array:
     return pa.array(part["outcome"].to_numpy() != Outcome.FAILED)
 

@@ -6,12 +6,14 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from clarify.config.analysis import AnalysisConfig
-from clarify.config.columns import feature_columns
+from clarify.config.analysis import AnalysisConfig, PartialDependence
+from clarify.config.columns import column_name, feature_columns
 from clarify.data.coding import Coding, ColumnFacts
 from clarify.data.profile import SourceProfile, merge_profiles, profile_head
 from clarify.errors import clip
+from clarify.explain.budget import Budget
 from clarify.results import ColumnSummary, Notice
+from clarify.steps.dependence_axes import DEFAULT_TOP_K, MOST_CATEGORIES
 from clarify.steps.plan import AnalysisRequest, read_documents
 from clarify.steps.validate_dataset import assign_roles, check_columns
 
@@ -88,13 +90,29 @@ def understand(request: AnalysisRequest) -> Understanding:
 
 def _calls_per_row(config: AnalysisConfig, profile: SourceProfile) -> int | None:
     """Model rows one explained row costs at most, besides itself; None when nothing is explained."""
-    shap = config.methods.shap
-    if shap is None:
+    shap, pdp = config.methods.shap, config.methods.pdp
+    if shap is None and pdp is None:
         return 1 if config.needs_predictions else None
     players = len(feature_columns(config, profile.source.column_names))
-    budget = shap.num_samples if shap.num_samples is not None else 2 * players + 2048
-    rows = len(shap.baseline) if isinstance(shap.baseline, tuple) else shap.num_clusters or 1
-    return min(budget // 2 * 2, 2**players - 2 if players > 1 else 0) * rows + 1
+    calls = 1
+    if shap is not None:
+        rows = len(shap.baseline) if isinstance(shap.baseline, tuple) else shap.num_clusters or 1
+        calls += Budget(shap.num_samples).largest(players) * rows
+    return calls + (_grid_points(pdp, config, profile) if pdp is not None else 0)
+
+
+def _grid_points(pdp: PartialDependence, config: AnalysisConfig, profile: SourceProfile) -> int:
+    """Points of all varied features together, the most there can be while SHAP has not ranked them."""
+    names = profile.source.column_names
+    features = feature_columns(config, names)
+    points = {column.name: _points(column, pdp) for column in profile.summaries if column.name in features}
+    if pdp.features is not None:
+        return sum(points.get(column_name(reference, names) or "", 0) for reference in pdp.features)
+    return sum(sorted(points.values())[-(pdp.top_k_features or DEFAULT_TOP_K) :])
+
+
+def _points(column: ColumnSummary, pdp: PartialDependence) -> int:
+    return pdp.grid_resolution if column.kind in ("int", "float") else min(column.distinct or 0, MOST_CATEGORIES)
 
 
 def _group(coding: Coding, profile: SourceProfile) -> GroupSize:

@@ -31,7 +31,7 @@ from clarify.report.provenance import (
 )
 from clarify.results import AnalysisResult, BiasSection, PartialDependence
 from clarify.steps.explain import Explanations
-from clarify.steps.local_parts import LocalParts
+from clarify.steps.local_parts import LocalParts, row_facts
 from clarify.steps.plan import AnalysisPlan
 from clarify.steps.predict import ScoredDataset
 from clarify.steps.provision_endpoint import LeasedEndpoint
@@ -167,7 +167,11 @@ def _publish_explanations(output_uri: str, explanations: Explanations) -> dict[s
 
 
 def _local_tables(local: LocalParts, *, errors: bool) -> Iterator[pa.Table]:
-    """Rows in dataset order, one column per feature and output as AWS names it; with errors, one more each."""
+    """Rows in dataset order, one column per feature and output as AWS names it.
+
+    With errors, one more each, and four of the row itself: what explained it, why it was asked no more, its calls and
+    its predicted relative error.
+    """
     chosen = [
         (kind, output, player, f"{name}_{label}{suffix}")
         for output, label in enumerate(local.outputs)
@@ -175,9 +179,8 @@ def _local_tables(local: LocalParts, *, errors: bool) -> Iterator[pa.Table]:
         for kind, suffix in (("value", ""), ("error", "_standard_error"))[: 2 if errors else 1]
     ]
     for part in local.read():
-        yield pa.table(
-            [part[f"{kind}:{output}:{player}"] for kind, output, player, _ in chosen], names=[c[3] for c in chosen]
-        )
+        columns = {name: part[f"{kind}:{output}:{player}"] for kind, output, player, name in chosen}
+        yield pa.table(columns | (row_facts(part) if errors else {}))
 
 
 def _write_parquet(sink: BinaryIO, tables: Iterator[pa.Table]) -> None:

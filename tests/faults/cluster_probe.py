@@ -6,11 +6,14 @@
 import json
 import os
 import sys
+import tempfile
 import threading
 import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+
+import psutil
 
 from clarify.engines.spark import SparkEngine
 from clarify.errors import DataError, Problem
@@ -54,9 +57,19 @@ def length(fragment, big):
     return len(big)
 
 
-def refuse_odd(fragment):
-    if fragment.index % 2:
-        raise DataError(Problem("DATA-TEST", f"fragment {fragment.index}", "odd", "even", "mend it"))
+def kill_executor_once(fragment, marker):
+    if fragment.index == 2 and not os.path.exists(marker):
+        Path(marker).touch()
+        daemon = psutil.Process(os.getppid())
+        daemon.parent().kill()
+        time.sleep(60.0)
+    return fragment.index
+
+
+def refuse_one(fragment):
+    if fragment.index == 1:
+        raise DataError(Problem("DATA-TEST", f"fragment {fragment.index}", "bad", "good", "mend it"))
+    time.sleep(2.0)
     return fragment.index
 
 
@@ -83,6 +96,9 @@ def main() -> None:
         seen["no_rows"] = engine.map(square, [Slice(i, rows=0) for i in range(5)], stage="no rows")
         engine.map(partial(take, seconds=0.3), [Slice(i, rows=10) for i in range(12)], stage="slow")
         seen["big"] = engine.map(partial(length, big=os.urandom(5_000_000)), [Slice(0), Slice(1)], stage="big")
+        with tempfile.TemporaryDirectory() as folder:
+            kill = partial(kill_executor_once, marker=f"{folder}/killed")
+            seen["executor_killed"] = engine.map(kill, [Slice(i) for i in range(6)], stage="killed")
         seen["refused"] = refusal(engine)
         seen["interrupted_seconds"] = interruption(engine)
         seen["after"] = engine.map(square, [Slice(3)], stage="after")
@@ -104,10 +120,11 @@ def meet_all(engine):
 
 
 def refusal(engine):
+    started = time.monotonic()
     try:
-        engine.map(refuse_odd, [Slice(i) for i in range(4)], stage="refused")
+        engine.map(refuse_one, [Slice(i) for i in range(20)], stage="refused")
     except DataError as error:
-        return error.problems[0].field
+        return error.problems[0].field, time.monotonic() - started
 
 
 def interruption(engine):

@@ -126,8 +126,15 @@ def test_a_function_with_large_arguments_arrives(seen):
     assert seen["big"] == [5_000_000, 5_000_000]
 
 
-def test_the_first_error_of_ours_arrives_as_it_was_raised(seen):
-    assert seen["refused"] == "fragment 1"
+def test_an_executor_killed_under_a_fragment_changes_nothing(seen):
+    assert seen["executor_killed"] == [0, 1, 2, 3, 4, 5]
+
+
+def test_an_error_of_ours_arrives_as_it_was_raised_and_ends_the_job(seen):
+    field, seconds = seen["refused"]
+
+    assert field == "fragment 1"
+    assert seconds < 15.0                   # 20 fragments of 2 s on two cores would take 20 s
 
 
 def test_an_interrupted_job_is_cancelled_and_the_next_one_runs(seen):

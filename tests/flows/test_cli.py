@@ -47,6 +47,15 @@ def test_validate_says_what_was_understood(subject, tmp_path):
     assert "every value is a whole number" in answer.stdout
 
 
+def test_validate_counts_the_calls_of_partial_dependence(subject, tmp_path):
+    methods = {"shap": {"num_samples": 64}, "pdp": {"grid_resolution": 15, "features": ["age", "sex", "owns"]}}
+    request = subject.request(tmp_path / "out", config=subject.config(methods=methods))
+
+    answer = clarify("validate", request.config, "--dataset", subject.data)
+
+    assert f"at most {1 + 64 + 15 + 2 + 2} calls a row" in answer.stdout
+
+
 def test_validate_tells_every_problem_at_once_and_exits_2(subject, tmp_path):
     config = subject.config(facets=[], label="aproved", label_values_or_threshold=[])
     config["methods"]["shap"] = {"agg_method": "mean", "num_samples": 0}

@@ -143,7 +143,11 @@ def test_without_num_samples_rows_cost_what_they_need(numbers, tmp_path):
     assert section.rows_within_tolerance > 0
     assert 512 * 299 <= section.calls < 2048 * 299
     parquet = pd.read_parquet(tmp_path / "out/explanations_shap/out.parquet")
-    assert (parquet.filter(like="_standard_error").to_numpy()[1:] >= 0).all()
+    assert len(parquet.filter(like="_standard_error").columns) == N_COLUMNS
+    assert parquet["shap.calls"].sum() == section.calls
+    assert parquet["shap.outcome"].value_counts()["within_tolerance"] == section.rows_within_tolerance
+    assert (parquet["shap.relative_error"][parquet["shap.outcome"] == "within_tolerance"] <= 0.02).all()
+    assert set(parquet["shap.estimator"]) <= {"exact", "sparse", "kernel"}
     stricter = run_analysis(
         request(folder, model, tmp_path / "strict", options=ShapOptions(estimator="sparse", tolerance=1e-7))
     )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import linalg
 
 from clarify.explain.coalitions import CoalitionDesign
-from clarify.explain.estimators.base import BlockEstimates, Estimator, choose_rows, project, sandwich_errors
+from clarify.explain.estimators.base import BlockEstimates, Estimator, project, sandwich_errors
 from clarify.explain.estimators.kernel import KernelEstimator
 from clarify.explain.estimators.prior import add_nuggets, attribution_covariance
 
@@ -63,14 +63,15 @@ def prior_covariance(signs: NDArray[np.float64], parameters: KrigingParameters) 
 class KrigingEstimator:
     r"""Posterior mean of the attributions: :math:`\phi = C K^{-1} H`, with leave-one-out sandwich errors.
 
-    Rows that least squares already explains without residual are given to it (``additive``), when the pairs suffice.
+    Rows where the prior does not fit, or where least squares is exact, are given to it (``judge``), when the pairs
+    suffice.
     95 % intervals cover 94-100 % of exact attributions.
     """
 
     weights: NDArray[np.float64]            # (n_pairs + 1, n_players)
     residual: NDArray[np.float64]           # (n_pairs + 1, n_pairs): half differences to leave-one-out residuals
     squared_influence: NDArray[np.float64]  # (n_pairs, n_players), see sandwich_errors
-    additive: KernelEstimator | None
+    judge: KernelEstimator | None
 
     @classmethod
     def of(cls, design: CoalitionDesign, parameters: KrigingParameters) -> KrigingEstimator:
@@ -83,12 +84,11 @@ class KrigingEstimator:
         # The tiny nugget of the last pair leaves a gap of some 1e-9 of the scale; it is spread evenly.
         totals = np.append(np.zeros(design.n_pairs), 2.0)
         weights += ((totals - weights.sum(axis=1)) / m)[:, None]
-        enough = design.n_pairs >= m
         return cls(
             weights=np.ascontiguousarray(weights),
             residual=np.ascontiguousarray((precision / np.diag(precision))[:, :-1]),
             squared_influence=np.square(weights[:-1]) * design.unsampled_shares[:, None],
-            additive=KernelEstimator.of(design) if enough else None,
+            judge=KernelEstimator.judge(design),
         )
 
     def estimate(self, half_differences: NDArray[np.float64]) -> BlockEstimates:
@@ -99,16 +99,8 @@ class KrigingEstimator:
             variances = project(np.square(project(block, self.residual)), self.squared_influence)
             errors.append(sandwich_errors(variances, attributions))
         codes = np.full(half_differences.shape[1], Estimator.KRIGING, dtype=np.uint8)
-        return self._prefer_least_squares(half_differences, BlockEstimates(np.stack(values), np.stack(errors), codes))
-
-    def _prefer_least_squares(self, half_differences: NDArray[np.float64], kriged: BlockEstimates) -> BlockEstimates:
-        """Least squares for the rows that it explains without residual, in every output."""
-        if self.additive is None:
-            return kriged
-        is_additive = self.additive.additive_rows(half_differences)
-        if not is_additive.any():
-            return kriged
-        return choose_rows(is_additive, self.additive.estimate(half_differences), kriged)
+        kriged = BlockEstimates(np.stack(values), np.stack(errors), codes)
+        return kriged if self.judge is None else self.judge.overrule(half_differences, kriged)
 
 
 def leave_one_out_score(

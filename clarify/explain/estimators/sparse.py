@@ -82,14 +82,14 @@ class SparseEstimator:
 
     Notes
     -----
-    Rows that least squares explains without residual are given to it; rows whose covariance is not definite are given
-    to ``first_pass``. Time: about n^3 for n = n_pairs + 1, half of it for the errors. Memory: n^2 while a block is
-    estimated.
+    Rows that least squares explains without residual, or that the prior does not fit, are given to it (``judge``); rows
+    whose covariance is not definite are given to ``first_pass``. Time: about n^3 for n = n_pairs + 1, half of it for the
+    errors. Memory: n^2 while a block is estimated.
     """
 
     parameters: SparseParameters
     first_pass: FirstPass
-    additive: KernelEstimator | None
+    judge: KernelEstimator | None
     signs: NDArray[np.float64]              # (n_pairs + 1, n_players)
     signs_by_player: NDArray[np.float64]    # the same, transposed
     screen: TripleScreen
@@ -101,7 +101,7 @@ class SparseEstimator:
         return cls(
             parameters,
             first_pass,
-            KernelEstimator.of(design),
+            KernelEstimator.judge(design),
             signs,
             np.ascontiguousarray(signs.T),
             TripleScreen.of(signs),
@@ -124,14 +124,12 @@ class SparseEstimator:
                 sparse.values[:, row], sparse.standard_errors[:, row] = explained
         if is_indefinite.any():
             sparse = choose_rows(is_indefinite, self.first_pass.estimate(half_differences), sparse)
-        if self.additive is not None and is_additive.any():
-            sparse = choose_rows(is_additive, self.additive.estimate(half_differences), sparse)
-        return sparse
+        return sparse if self.judge is None else self.judge.overrule(half_differences, sparse)
 
     def _additive_rows(self, half_differences: NDArray[np.float64]) -> NDArray[np.bool_]:
-        if self.additive is None:
+        if self.judge is None:
             return np.zeros(half_differences.shape[1], dtype=np.bool_)
-        return self.additive.additive_rows(half_differences)
+        return self.judge.additive_rows(half_differences)
 
     def _explain(
         self, lines: NDArray[np.float64], room: NDArray[np.float64]

@@ -28,9 +28,24 @@ class Noisy:
     ("model", "expected"), [(steady, "steady"), (batch_variant, "batch_variant"), (Noisy(), "noisy")]
 )
 def test_models_are_told_apart(model, expected):
-    assert probe_steadiness(model, ROWS) == expected
+    assert probe_steadiness(model, ROWS).steadiness == expected
 
 
 def test_a_missing_answer_equals_itself_and_no_rows_prove_nothing():
-    assert probe_steadiness(lambda rows: np.full((len(rows), 1), np.nan), ROWS) == "steady"
-    assert probe_steadiness(Noisy(), np.empty((0, 3))) == "steady"
+    assert probe_steadiness(lambda rows: np.full((len(rows), 1), np.nan), ROWS).steadiness == "steady"
+    assert probe_steadiness(Noisy(), np.empty((0, 3))).steadiness == "steady"
+
+
+def test_the_noise_is_told_per_output_and_after_the_link():
+    generator = np.random.default_rng(3)
+
+    def two_outputs(rows):
+        half = np.full((len(rows), 2), 0.5)
+        return half + generator.normal(size=half.shape) * [0.01, 0.04]
+
+    noise = probe_steadiness(two_outputs, ROWS).noise
+    log_odds = probe_steadiness(two_outputs, ROWS, use_logit=True).noise
+
+    assert noise == pytest.approx((0.01, 0.04), rel=0.3)
+    assert log_odds == pytest.approx((0.04, 0.16), rel=0.3)          # the logit has slope 4 at one half
+    assert probe_steadiness(steady, ROWS).noise == ()

@@ -1,5 +1,7 @@
 """Rows are asked twice as many coalitions until their error bars are small enough; nothing asked is asked again."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -81,7 +83,7 @@ def test_a_row_that_was_doubled_equals_the_row_asked_for_all_of_it_at_once(probl
     rows, baseline = problem
     game, local = explained(rows, baseline, method="kriging")
     at_once = prepare_game(baseline, smooth_or_jagged, num_samples=2048, method="kriging")
-    at_once = type(game)(**{**at_once.__dict__, "kriging": game.kriging})
+    at_once = replace(at_once, kriging=game.kriging)
 
     doubled = np.flatnonzero(local.calls == 2048)
     assert len(doubled) > 0
@@ -138,7 +140,7 @@ def test_a_missing_half_drops_the_pair_and_the_row_is_explained_by_the_others(pr
     _, local = explained(rows, baseline, poisoned(0.02), num_samples=512, method=method)
 
     assert np.isfinite(local.values).all()
-    assert set(local.estimator.tolist()) == {Estimator.KRIGING}
+    assert set(local.estimator.tolist()) <= {Estimator.KRIGING, Estimator.KERNEL}
     assert local.values == pytest.approx(whole.values, abs=0.1)
     assert local.values.sum(axis=2) == pytest.approx(whole.values.sum(axis=2), abs=1e-6)
 
@@ -164,3 +166,50 @@ def test_a_row_that_loses_most_of_its_pairs_or_its_own_score_fails_alone(problem
 def test_a_baseline_without_a_score_ends_the_job():
     with pytest.raises(BadPrediction, match="SHAP-SCORE-NOT-FINITE"):
         prepare_game(np.zeros((1, 3)), lambda rows: np.full((len(rows), 1), np.nan))
+
+
+# --- models that no prior fits, and models that are noisy -------------------------------------------------------------
+
+
+def step(rows):
+    """Nothing but interactions of many players."""
+    return (rows.sum(axis=1) > 0).astype(np.float64)[:, None]
+
+
+@pytest.mark.parametrize("method", ["kriging", "sparse"])
+def test_rows_that_the_prior_does_not_fit_are_given_to_least_squares(method):
+    rng = np.random.default_rng(1)
+    rows, baseline = rng.normal(size=(24, N_COLUMNS)), np.zeros((1, N_COLUMNS))
+    exact = explain_rows(prepare_game(baseline, step, num_samples=2**N_COLUMNS), rows, step)
+
+    _, local = explained(rows, baseline, step, num_samples=2048, method=method)
+
+    covered = np.abs(local.values - exact.values) <= 1.96 * local.standard_errors
+    assert (local.estimator == Estimator.KERNEL).mean() > 0.25
+    assert covered.mean() >= 0.9
+
+
+class Noisy:
+    def __init__(self, spread):
+        self.generator, self.spread = np.random.default_rng(8), spread
+
+    def __call__(self, rows):
+        noise = self.generator.normal(size=(len(rows), 1)) * self.spread
+        return smooth_or_jagged(np.abs(rows)) + noise
+
+
+@pytest.mark.parametrize("method", ["kernel", "kriging", "sparse"])
+def test_error_bars_of_a_noisy_model_include_its_noise_and_nothing_is_exact(problem, method):
+    rows, baseline = problem
+    rows = np.abs(rows)
+    clean = explain_rows(prepare_game(baseline, smooth_or_jagged, num_samples=2**N_COLUMNS), rows, smooth_or_jagged)
+    model = Noisy(0.5)
+    game = replace(prepare_game(baseline, model, num_samples=512, method=method), noise=(0.5,))
+
+    local = explain_rows(fit_pilots(game, rows[:12], model), rows, model)
+
+    covered = (np.abs(local.values - clean.values) <= 1.96 * local.standard_errors)[local.standard_errors > 0]
+    assert 0.92 <= covered.mean() <= 1.0
+    assert not (local.outcome == Outcome.EXACT).any()
+    alone = explain_rows(game, np.eye(1, N_COLUMNS), model)
+    assert alone.standard_errors[0, 0, 0] == pytest.approx(np.sqrt(2) * 0.5)

@@ -1,5 +1,6 @@
 """The sparse estimator: published numbers, a dense solution by definition, and what must not change a row's result."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -514,7 +515,8 @@ def test_a_covariance_that_is_not_definite_is_tried_again_with_ten_times_the_nug
     definite = [factorise(design.signs, prior, nugget, room) is not None for nugget in nuggets]
 
     def estimate(nugget):
-        return SparseEstimator.of(design, SparseParameters(1.0, 1.0, 1e10, nugget), kriging).estimate(block_of(row))
+        sparse = SparseEstimator.of(design, SparseParameters(1.0, 1.0, 1e10, nugget), kriging)
+        return replace(sparse, judge=None).estimate(block_of(row))
 
     found = estimate(nuggets[0])
 
