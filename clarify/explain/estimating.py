@@ -12,10 +12,10 @@ from clarify.errors import ConfigError, Problem
 from clarify.explain.coalitions import CoalitionDesign
 from clarify.explain.estimators.base import BlockEstimates, BlockEstimator, empty_block
 from clarify.explain.estimators.exact import ExactEstimator
-from clarify.explain.estimators.kernel import PAIRS_PER_PLAYER, KernelEstimator
+from clarify.explain.estimators.kernel import KernelEstimator
 from clarify.explain.estimators.kriging import FALLBACK_PARAMETERS, KrigingEstimator, KrigingParameters
 from clarify.explain.estimators.sparse import SparseEstimator, SparseParameters
-from clarify.explain.games import SPARSE_PAIRS_PER_PLAYER, Game, Method
+from clarify.explain.games import Game, Method
 from clarify.explain.requests import HalfDifferences
 
 # Rows that lost more than this share of their pairs are not explained.
@@ -66,24 +66,18 @@ def _replace(estimates: BlockEstimates, row: int, own: BlockEstimates | None) ->
 
 
 def estimator_of(game: Game, design: CoalitionDesign) -> BlockEstimator:
-    """Exact where every coalition is asked, else what the game says.
-
-    Kriging takes the place of both others where the pairs are too few for them, and of ``sparse`` where each pair has
-    baseline rows of its own: the noise of ten rows is not the model of ``sparse``.
-    """
+    """Exact where every coalition is asked, else what the game says."""
     if design.is_complete:
-        key: _Key = (design, None, None, None)
-    else:
-        method = _method(game, design)
-        key = (design, method, game.kriging, game.sparse if method == "sparse" else None)
-    return _estimators.get(key)
+        return _estimators.get((design, None, None, None))
+    method = _settled_method(game, design)
+    return _estimators.get((design, method, game.kriging, game.sparse if method == "sparse" else None))
 
 
-def _method(game: Game, design: CoalitionDesign) -> Method:
-    splits = game.splits_background(design.n_players)
-    if game.method == "kernel" and design.n_pairs >= PAIRS_PER_PLAYER * design.n_players and not splits:
-        return "kernel"
-    if game.kriging is None or game.method == "auto" or (game.method == "sparse" and game.sparse is None):
+def _settled_method(game: Game, design: CoalitionDesign) -> Method:
+    method = game.estimator(design)
+    if method == "kernel":
+        return method
+    if method == "auto" or game.kriging is None or (method == "sparse" and game.sparse is None):
         raise ConfigError(
             Problem(
                 "SHAP-NO-PILOTS",
@@ -93,8 +87,7 @@ def _method(game: Game, design: CoalitionDesign) -> Method:
                 "call fit_pilots(game, pilot_rows, value) once before explain_rows, or choose method='kernel'",
             )
         )
-    enough = design.n_pairs >= SPARSE_PAIRS_PER_PLAYER * design.n_players
-    return "sparse" if game.method == "sparse" and enough and not splits else "kriging"
+    return method
 
 
 _Key = tuple[CoalitionDesign, Method | None, KrigingParameters | None, SparseParameters | None]

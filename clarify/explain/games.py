@@ -24,6 +24,8 @@ MethodChoice = Literal["auto", "kernel", "kriging", "sparse"]
 
 # Below this, the intervals of sparse begin to cover less than they promise (.915 at 2.5 pairs a player).
 SPARSE_PAIRS_PER_PLAYER = 4
+# Kriging squares the pairs and sparse cubes them: beyond this (34 MB a design, 0.2 s a row) least squares is taken.
+MOST_KRIGING_PAIRS = 2_048
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +80,25 @@ class Game:
         """Whether rows with so many live players are sampled and explained by something that pilot rows settle."""
         if not self.budget.samples(n_live):
             return False
-        few = self.budget.first(n_live) // 2 < PAIRS_PER_PLAYER * n_live
-        return self.method != "kernel" or few or self.splits_background(n_live)
+        return self.estimator(self.design(n_live, self.budget.first(n_live))) != "kernel"
+
+    def estimator(self, design: CoalitionDesign) -> MethodChoice:
+        """What estimates a design whose coalitions are not all asked; "auto" while pilots have not settled it.
+
+        Kriging takes the place of both others where the pairs are too few for them, and of ``sparse`` where each pair
+        has baseline rows of its own: the noise of ten rows is not the model of ``sparse``. Least squares takes the
+        place of both others where the pairs are too many for them.
+        """
+        per_player = design.n_pairs / design.n_players
+        if design.n_pairs > MOST_KRIGING_PAIRS and per_player >= PAIRS_PER_PLAYER:
+            return "kernel"
+        if self.splits_background(design.n_players):
+            return "kriging"
+        if self.method == "kernel" and per_player < PAIRS_PER_PLAYER:
+            return "kriging"
+        if self.method == "sparse" and per_player < SPARSE_PAIRS_PER_PLAYER:
+            return "kriging"
+        return self.method
 
     @property
     def may_need_pilots(self) -> bool:

@@ -111,7 +111,7 @@ def weigh_pilots(
     with one_thread():
         pilots = _ask_pilots(game, checked_rows(pilot_rows, game)[:MAX_PILOT_ROWS], clock, max_rows_per_call)
         fitted = replace(game, kriging=_fit_kriging(pilots))
-        chosen = [p for p in pilots if not game.splits_background(p.design.n_players)][:SPARSE_PILOT_ROWS]
+        chosen = [p for p in pilots if game.estimator(p.design) in ("auto", "sparse")][:SPARSE_PILOT_ROWS]
         if game.method in ("kernel", "kriging"):
             return PilotFit(fitted)
         if not chosen:

@@ -127,10 +127,17 @@ def _section(
         rows_at_ceiling=outcomes["ceiling"],
         rows_failed=outcomes["failed"],
         estimator_asked=plan.shap.estimator,
-        estimator_chosen=game.method,
+        estimator_chosen=_chosen(game, estimators),
         probe=settled.steadiness,
         groups=settled.groups.groups,
     )
+
+
+def _chosen(game: Game, estimators: Counter[str]) -> str:
+    """What sampled rows are explained by; "auto" is left alone when no row needed a choice."""
+    if game.method != "auto":
+        return game.method
+    return "kernel" if estimators["kernel"] else ""
 
 
 def _total(counts: Iterator[tuple[tuple[str, int], ...]]) -> Counter[str]:
@@ -190,7 +197,8 @@ def _notices(plan: AnalysisPlan, game: Game, outcomes: Counter[str], estimators:
         )
         yield Notice("SHAP-FEW-SAMPLES", field, message)
     if plan.shap.estimator == "auto" and sampled:
-        message = f"{game.method} explains the sampled rows; --estimator {game.method} makes a rerun take it again"
+        chosen = _chosen(game, estimators)
+        message = f"{chosen} explains the sampled rows; --estimator {chosen} makes a rerun take it again"
         yield Notice("SHAP-ESTIMATOR", "methods.shap", message)
     if outcomes["ceiling"]:
         message = (

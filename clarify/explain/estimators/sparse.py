@@ -82,9 +82,9 @@ class SparseEstimator:
 
     Notes
     -----
-    Rows that least squares explains without residual, or that the prior does not fit, are given to it (``judge``); rows
-    whose covariance is not definite are given to ``first_pass``. Time: about n^3 for n = n_pairs + 1, half of it for the
-    errors. Memory: n^2 while a block is estimated.
+    Rows that least squares explains without residual, or that the prior does not fit, are given to it (``judge``);
+    rows whose covariance is not definite are given to ``first_pass``. Time: about n^3 for n = n_pairs + 1, half of it
+    for the errors. Memory: n^2 while a block is estimated.
     """
 
     parameters: SparseParameters
