@@ -28,6 +28,9 @@ help:
 	@echo "make constraints resolve constraints.txt again from pyproject.toml"
 	@echo "make clean       stop the services; remove the demo's output and caches, but neither runs (.clarify) nor .venv"
 
+# Test files are shared among processes; each starts its own servers.
+TEST_PROCESSES ?= 2
+
 demo:
 	@sh scripts/setup.sh demo
 	@.venv/bin/clarify demo --output demo-output
@@ -36,7 +39,7 @@ test:
 	@sh scripts/setup.sh test
 	.venv/bin/ruff check
 	.venv/bin/mypy
-	.venv/bin/pytest
+	.venv/bin/pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 up:
 	@sh scripts/setup.sh demo

@@ -33,6 +33,10 @@ STOP_PATIENCE_SECONDS = 5.0
 SCRATCH = Path(tempfile.mkdtemp(prefix="clarify-tests-"))
 os.environ.update(QUIET)
 os.environ["PREFECT_HOME"] = str(SCRATCH / "prefect")
+os.environ["CLARIFY_STATE_DIR"] = str(SCRATCH / "state")       # leases of other runs are none of our business
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # pyspark takes a process without a main file for a doctest and leaves it; a prompt tells it otherwise.
+    sys.ps1 = ">>> "
 for foreign in ("PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_PROFILE", "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
     os.environ.pop(foreign, None)
 

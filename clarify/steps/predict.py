@@ -18,9 +18,9 @@ from clarify.data.expectations import blocking_problems, check_slab, combine, sc
 from clarify.data.feature_matrix import read_features
 from clarify.endpoints.base import Endpoint, EndpointSpec, OutputKind, Predictions
 from clarify.endpoints.opening import open_endpoint
-from clarify.endpoints.quarantine import predict_or_quarantine
+from clarify.endpoints.quarantine import RowFailure, predict_or_quarantine
 from clarify.engines.base import Engine
-from clarify.errors import DataError
+from clarify.errors import DataError, Problem, clip
 from clarify.features import FeatureColumn
 from clarify.results import ExpectationOutcome, ValidationOutcome
 from clarify.steps.plan import AnalysisPlan
@@ -30,7 +30,7 @@ from clarify.steps.validate_dataset import PreparedData
 ROWS_PER_PREDICTION = 8_192
 PARTS_PER_SLAB = 32
 FEWEST_FAILURES = 16
-ROWS_PER_FAILURE = 20
+ROWS_PER_FAILURE = 8
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ class ScoredDataset:
     rows: int
     unusable: int                    # rows whose score is not finite or whose label is missing
     expectations: tuple[ExpectationOutcome, ...] = ()
+    first_failure: str = ""          # why the first of the rows without an answer has none
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class PartSummary:
     rows: int
     unusable: int
     output_names: tuple[str, ...]
+    first_failure: str = ""          # why the first of the rows without an answer has none
 
 
 def predict(plan: AnalysisPlan, data: PreparedData, lease: LeasedEndpoint, engine: Engine) -> ScoredDataset:
@@ -79,6 +81,7 @@ def predict(plan: AnalysisPlan, data: PreparedData, lease: LeasedEndpoint, engin
         output_names=summaries[0].output_names if summaries else (),
         rows=sum(summary.rows for summary in summaries),
         unusable=sum(summary.unusable for summary in summaries),
+        first_failure=next((summary.first_failure for summary in summaries if summary.first_failure), ""),
     )
     return check_answers(scored, lease.model.output)
 
@@ -107,18 +110,21 @@ def score_fragment(
         table = read_fragment(fragment, columns=[column.name for column in columns])
         features = read_features(table, columns)
         answers = predict_or_quarantine(endpoint_of(spec), features, most_failures=most_failures(len(features)))
-        storage.write_bytes(part_uri, to_parquet(_answer_table(answers.predictions, rule)))
+        storage.write_bytes(part_uri, to_parquet(_answer_table(answers.predictions, rule, answers.failures)))
     return _summary(read_part(part_uri))
 
 
 def most_failures(n_rows: int) -> int:
-    """How many rows of a request may stay without an answer: one in twenty, and a few of a small one."""
+    """How many rows of a request may stay without an answer: one in eight, and a few of a small one."""
     return max(FEWEST_FAILURES, n_rows // ROWS_PER_FAILURE)
 
 
-def _answer_table(answers: Predictions, rule: DecisionRule) -> pa.Table:
+def _answer_table(answers: Predictions, rule: DecisionRule, failures: Sequence[RowFailure]) -> pa.Table:
     n = len(answers.labels) if answers.scores is None else len(answers.scores)   # type: ignore[arg-type]
     columns = {"positive": pa.array(_positive(answers, rule, n), pa.int8())}
+    if failures:
+        reasons = {failure.row: f"{failure.code}: {failure.reason}" for failure in failures}
+        columns["failure"] = pa.array([reasons.get(row) for row in range(n)], pa.string())
     if answers.labels is not None:
         columns["label"] = pa.array(answers.labels, pa.string())
     if answers.scores is not None:
@@ -163,8 +169,14 @@ def check_answers(scored: ScoredDataset, output: OutputKind) -> ScoredDataset:
         return scored
     suite = score_expectations(scored.output_names, output="probability" if output == "probability" else "score")
     outcomes = combine(suite, (check_slab(slab, suite) for slab in _score_slabs(scored)))
-    DataError.collect(blocking_problems(ValidationOutcome(scored.rows, (), outcomes)))
+    problems = blocking_problems(ValidationOutcome(scored.rows, (), outcomes))
+    DataError.collect(_with_reason(problem, scored.first_failure) for problem in problems)
     return replace(scored, expectations=outcomes)
+
+
+def _with_reason(problem: Problem, first_failure: str) -> Problem:
+    """A problem with scores, and why the first row has none: the model's own words."""
+    return replace(problem, hint=f"{problem.hint}; {clip(first_failure)}") if first_failure else problem
 
 
 def _score_slabs(scored: ScoredDataset) -> Iterator[pa.Table]:
@@ -181,7 +193,8 @@ def _score_slabs(scored: ScoredDataset) -> Iterator[pa.Table]:
 def _summary(part: pa.Table) -> PartSummary:
     names = tuple(name.removeprefix("score:") for name in part.column_names if name.startswith("score:"))
     unusable = int((part["positive"].to_numpy() == UNKNOWN).sum())
-    return PartSummary(part.num_rows, unusable, names)
+    failures = part["failure"].drop_null().to_pylist() if "failure" in part.column_names else []
+    return PartSummary(part.num_rows, unusable, names, failures[0] if failures else "")
 
 
 def read_positive(scored: ScoredDataset, fragment: Fragment) -> NDArray[np.int8]:

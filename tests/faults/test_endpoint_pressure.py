@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,8 +17,6 @@ from clarify.endpoints.base import EndpointSpec
 from clarify.endpoints.exchange import Received, retry_after_seconds, says_too_large
 from clarify.endpoints.http import HttpEndpoint
 from clarify.endpoints.in_flight import Window, in_order
-from clarify.endpoints.lease import close_lease, open_lease
-from clarify.endpoints.pinning import pin_directory
 from clarify.endpoints.quarantine import predict_or_quarantine
 from clarify.errors import BadPrediction, EndpointUnavailable
 from clarify.features import FeatureColumn, Features
@@ -341,42 +338,3 @@ def test_a_passing_upset_while_halving_costs_no_row(container):
 
     assert upsets
     assert [failure.row for failure in got.failures] == [77]
-
-
-# --- our own server with two processes --------------------------------------------------------------------------------
-
-WHO_ANSWERS = """
-import os, time
-
-class WhoAnswers:
-    def predict(self, frame, params=None):
-        time.sleep(0.15)
-        return frame.to_numpy()[:, 0] * 0 + os.getpid()
-
-def _load_pyfunc(path):
-    return WhoAnswers()
-"""
-
-
-def test_two_requests_in_flight_keep_two_worker_processes_busy(tmp_path: Path):
-    model = tmp_path / "model"
-    (model / "code").mkdir(parents=True)
-    (model / "code" / "who_answers.py").write_text(WHO_ANSWERS)
-    (model / "MLmodel").write_text(
-        "flavors:\n  python_function:\n    loader_module: who_answers\n    code: code\n    python_version: 3.11.0\n"
-    )
-    lease = open_lease(pin_directory(str(model)), state_dir=str(tmp_path), n_workers=2)
-    try:
-        seconds, workers = {}, {}
-        for most in (1, 2):
-            with HttpEndpoint(lease.spec(EndpointSpec(rows_per_request=100, max_in_flight=most))) as endpoint:
-                began = time.monotonic()
-                workers[most] = set(endpoint.predict(features(1600)).scores[:, 0].tolist())
-                seconds[most] = time.monotonic() - began
-    finally:
-        close_lease(lease)
-
-    assert (len(workers[1]), len(workers[2])) == (1, 2)
-    # 16 requests of 0.15 s: 2.4 s one after the other, 1.2 s two at a time; a busy machine adds to both.
-    assert seconds[1] >= 2.4
-    assert seconds[2] < 0.8 * seconds[1]

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clarify.errors import ConfigError, DataError, EndpointError
+from clarify.errors import ConfigError, DataError
 from clarify.results import Reason
 from clarify.steps.line import run_analysis
 from clarify.steps.plan import plan_analysis
@@ -148,7 +148,7 @@ def test_a_few_scores_that_are_not_numbers_are_counted_and_left_out(subject, tmp
 
 
 def test_many_scores_that_are_not_numbers_end_the_run(subject, tmp_path):
-    model = save_model(tmp_path / "model", lambda rows: np.where(rows["x0"] > 0, np.nan, rows["age"] / 100))
+    model = save_model(tmp_path / "model", lambda rows: np.where(rows["x0"] > 1.6, np.nan, rows["age"] / 100))
     config = subject.config()
     del config["methods"]["shap"]
 
@@ -165,7 +165,7 @@ def test_class_labels_are_refused_where_scores_are_explained(subject, tmp_path):
         run_analysis(request)
 
 
-def test_a_model_that_raises_for_a_row_ends_the_run_and_names_the_reason(subject, tmp_path):
+def test_a_model_that_raises_for_too_many_rows_ends_the_run_and_names_the_reason(subject, tmp_path):
     def answer(rows):
         if (rows["x0"] > 2.4).any():
             raise RuntimeError("no such rows please")
@@ -173,7 +173,7 @@ def test_a_model_that_raises_for_a_row_ends_the_run_and_names_the_reason(subject
 
     model = save_model(tmp_path / "model", answer)
 
-    with pytest.raises(EndpointError, match="no such rows please"):
+    with pytest.raises(DataError, match=r"3 of 240 rows break scores_present(.|\n)*no such rows please"):
         run_analysis(subject.request(tmp_path / "out", model=model, workers=1, in_process_model=True))
 
 
