@@ -133,9 +133,8 @@ def test_another_seed_gives_another_design_and_says_so(published, subject, tmp_p
 def test_a_row_is_explained_alike_wherever_it_lies(local_values, subject, tmp_path):
     order = np.random.default_rng(0).permutation(len(subject.frame))
     subject.frame.iloc[order].to_csv(tmp_path / "shuffled.csv", index=False)
-    request = subject.request(tmp_path / "out", dataset=str(tmp_path / "shuffled.csv"), workers=2)
-
-    run = run_analysis(request)
+    quickly = {"workers": 1, "in_process_model": True}
+    run = run_analysis(subject.request(tmp_path / "out", dataset=str(tmp_path / "shuffled.csv"), **quickly))
 
     shuffled = pd.read_csv(Path(run.output_uri) / "explanations_shap/out.csv")
     np.testing.assert_array_equal(shuffled.to_numpy(), local_values.to_numpy()[order])
@@ -221,7 +220,8 @@ def test_many_files_under_a_prefix_are_one_dataset(published, subject, tmp_path)
         part = subject.frame.iloc[start : start + 80]
         part.to_csv(tmp_path / "parts" / f"part-{index}.csv", index=False)
 
-    run = run_analysis(subject.request(tmp_path / "out", dataset=str(tmp_path / "parts"), workers=2))
+    quickly = {"workers": 1, "in_process_model": True}
+    run = run_analysis(subject.request(tmp_path / "out", dataset=str(tmp_path / "parts"), **quickly))
 
     here, there = digests(published.output_uri), digests(run.output_uri)
     same = ("analysis.json", "explanations_shap/out.csv", "explanations_shap/baseline.csv")
