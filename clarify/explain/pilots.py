@@ -37,6 +37,8 @@ MAX_PILOT_ROWS = 12
 MAX_PILOT_PAIRS = 200
 SPARSE_PILOT_ROWS = 8
 SPARSE_PILOT_PAIRS = 300
+# In times of the model calls that a user has fixed.
+MOST_EXTRA_COST = 3.0
 _TIMED_COPIES = 4
 
 
@@ -56,10 +58,10 @@ class Costs:
 
         The error of kriging falls about like one over the number of calls K, so that it needs K (1 / q - 1) more of
         them: sparse pays iff :math:`t \le c K (1 / q - 1)`. Where the calls are given, nobody asked for a smaller error
-        at any price: then sparse may cost what the calls cost and no more.
+        at any price: then sparse may cost three times what the calls cost and no more.
         """
         more_calls = 1 / self.error_ratio - 1 if self.error_ratio > 0 else math.inf
-        worth = min(more_calls, 1.0) if self.calls_given else more_calls
+        worth = min(more_calls, MOST_EXTRA_COST) if self.calls_given else more_calls
         return self.sparse_row_seconds <= self.model_row_seconds * self.calls * worth
 
 

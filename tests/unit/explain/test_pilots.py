@@ -13,8 +13,9 @@ from clarify.explain.pilots import Costs, weigh_pilots
         # 512 calls of 2 microseconds are 1.024 ms of model.
         (3.0, 0.25, False, True),       # kriging needs three times as many more: 3.07 ms
         (3.2, 0.25, False, False),
-        (1.0, 0.25, True, True),        # the calls are fixed: as much again as the model, and no more
-        (1.1, 0.25, True, False),
+        (3.0, 0.10, True, True),        # the calls are fixed: three times the model, and no more
+        (3.2, 0.10, True, False),
+        (3.2, 0.10, False, True),       # nine times as many calls: 9.2 ms
         (0.1, 0.99, False, False),      # hardly better: .01 ms
         (0.1, 1.5, False, False),
         (50.0, 0.0, False, True),       # no error left at all
