@@ -38,6 +38,10 @@ class Notice:
     message: str
 
 
+# Standard errors to either side of a 95 % interval.
+Z_95 = 1.959963984540054
+
+
 @dataclass(frozen=True)
 class Interval:
     """A range of plausible values; a side may be infinite."""

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from clarify.results import Z_95
+
 # Rows share one design, so their errors are correlated a little (.01-.06 seen); 0.25 is what makes 95 % intervals
 # of the mean cover, and stays when the number of rows grows.
 ERROR_CORRELATION = 0.25
-
-QUANTILE_95 = 1.959963984540054
 
 Chunk = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -43,7 +43,7 @@ class GlobalColumn:
     @property
     def interval(self) -> tuple[float, float]:
         """95 %, of ``corrected_mean_abs`` over the coalition design."""
-        reach = QUANTILE_95 * self.standard_error
+        reach = Z_95 * self.standard_error
         return max(self.corrected_mean_abs - reach, 0.0), self.corrected_mean_abs + reach
 
 
@@ -91,7 +91,7 @@ def certain_order(columns: Sequence[GlobalColumn]) -> int:
     ranked = sorted(columns, key=lambda column: -column.corrected_mean_abs)
     for place, (column, follower) in enumerate(pairwise(ranked)):
         difference = column.corrected_mean_abs - follower.corrected_mean_abs
-        if not difference > QUANTILE_95 * hypot(column.standard_error, follower.standard_error):
+        if not difference > Z_95 * hypot(column.standard_error, follower.standard_error):
             return place
     return len(ranked)
 

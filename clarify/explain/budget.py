@@ -8,11 +8,11 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from clarify.config.shap_options import DEFAULT_TOLERANCE
 from clarify.explain.coalitions import n_pairs_in_all
 
 FEWEST_COALITIONS = 512
 COALITIONS_PER_PLAYER = 16
-DEFAULT_TOLERANCE = 0.02
 
 
 class Outcome(IntEnum):

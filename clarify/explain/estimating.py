@@ -74,7 +74,7 @@ def estimator_of(game: Game, design: CoalitionDesign) -> BlockEstimator:
 
 
 def _settled_method(game: Game, design: CoalitionDesign) -> Method:
-    method = game.estimator(design)
+    method = game.estimator(design.n_players, design.n_pairs)
     if method == "kernel":
         return method
     if method == "auto" or game.kriging is None or (method == "sparse" and game.sparse is None):

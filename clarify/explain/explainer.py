@@ -15,7 +15,7 @@ from clarify.explain.estimating import estimate
 from clarify.explain.estimators.base import Estimator
 from clarify.explain.games import Game, checked_outputs, checked_rows
 from clarify.explain.players import live_players
-from clarify.explain.requests import HalfDifferences, Question, ask_coalitions
+from clarify.explain.requests import HalfDifferences, Question, ask_coalitions, first_questions
 from clarify.explain.scoring import MAX_ROWS_PER_CALL, Value, checked_rows_per_call, link, score_rows
 from clarify.explain.threads import one_thread
 from clarify.explain.tree_check import same_as_trees
@@ -99,7 +99,7 @@ def explain_rows(
         open_rows = _explain_by_trees(job, _without_unanswered(job, np.arange(len(rows))))
         _explain_single_players(job, open_rows)
         for start in range(0, len(open_rows), ROWS_IN_FLIGHT):
-            questions = _first_questions(job, open_rows[start : start + ROWS_IN_FLIGHT])
+            questions = first_questions(game, live, open_rows[start : start + ROWS_IN_FLIGHT])
             while questions:
                 questions = _ask_round(job, questions)
     return explained
@@ -154,17 +154,6 @@ def _explain_single_players(job: _Job, rows: NDArray[np.intp]) -> None:
     explained.values[alone, :, players] = explained.scores[alone] - job.game.expected_values
     if job.game.noise:
         explained.standard_errors[alone, :, players] = np.sqrt(2) * np.array(job.game.noise)
-
-
-def _first_questions(job: _Job, rows: NDArray[np.intp]) -> list[Question]:
-    """One question for each number of live players, with what a row costs at first."""
-    game, n_live = job.game, job.live[rows].sum(axis=1)
-    questions = []
-    for n in np.unique(n_live[n_live >= 2]).tolist():
-        alike = rows[n_live == n]
-        design = game.design(n, game.budget.first(n))
-        questions.append(Question(alike, design, np.empty((game.n_outputs, len(alike), 0))))
-    return questions
 
 
 def _ask_round(job: _Job, questions: Sequence[Question]) -> list[Question]:

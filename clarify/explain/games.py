@@ -8,9 +8,10 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from clarify.config.shap_options import DEFAULT_TOLERANCE, EstimatorChoice
 from clarify.errors import BadPrediction, ConfigError, DataError, Problem
 from clarify.explain.background import BLOCK_OF_BASELINE, background_blocks, n_split_pairs, splits_background
-from clarify.explain.budget import DEFAULT_TOLERANCE, Budget
+from clarify.explain.budget import Budget
 from clarify.explain.coalitions import CoalitionDesign, design_coalitions
 from clarify.explain.estimators.kernel import PAIRS_PER_PLAYER
 from clarify.explain.estimators.kriging import KrigingParameters
@@ -20,11 +21,10 @@ from clarify.explain.scoring import MAX_ROWS_PER_CALL, Value, checked_rows_per_c
 from clarify.explain.trees import TreeEnsemble
 
 Method = Literal["kernel", "kriging", "sparse"]
-MethodChoice = Literal["auto", "kernel", "kriging", "sparse"]
 
 # Below this, the intervals of sparse begin to cover less than they promise (.915 at 2.5 pairs a player).
 SPARSE_PAIRS_PER_PLAYER = 4
-# Kriging squares the pairs and sparse cubes them: beyond this (34 MB a design, 0.2 s a row) least squares is taken.
+# Kriging squares the pairs and sparse cubes them: beyond this (34 MB a design) least squares is taken.
 MOST_KRIGING_PAIRS = 2_048
 
 
@@ -45,7 +45,7 @@ class Game:
     budget: Budget = field(default_factory=Budget)
     seed: int = 0
     use_logit: bool = False
-    method: MethodChoice = "auto"
+    method: EstimatorChoice = "auto"
     kriging: KrigingParameters | None = None
     sparse: SparseParameters | None = None
     trees: TreeEnsemble | None = None
@@ -61,10 +61,13 @@ class Game:
 
     def design(self, n_live: int, n_coalitions: int) -> CoalitionDesign:
         """The coalitions asked of rows with so many live players."""
+        is_noisy = bool(self.noise) or self.splits_background(n_live)
+        return design_coalitions(n_live, 2 * self._n_pairs(n_live, n_coalitions), self.seed, is_noisy=is_noisy)
+
+    def _n_pairs(self, n_live: int, n_coalitions: int) -> int:
         if self.splits_background(n_live):
-            n_pairs = n_split_pairs(n_coalitions, len(self.baseline))
-            return design_coalitions(n_live, 2 * n_pairs, self.seed, is_noisy=True)
-        return design_coalitions(n_live, n_coalitions, self.seed, is_noisy=bool(self.noise))
+            return n_split_pairs(n_coalitions, len(self.baseline))
+        return n_coalitions // 2
 
     def blocks(self, design: CoalitionDesign) -> NDArray[np.intp] | None:
         """Positions of the baseline rows of each pair, shape (n_pairs, 10); None: every pair is asked on all."""
@@ -80,19 +83,19 @@ class Game:
         """Whether rows with so many live players are sampled and explained by something that pilot rows settle."""
         if not self.budget.samples(n_live):
             return False
-        return self.estimator(self.design(n_live, self.budget.first(n_live))) != "kernel"
+        return self.estimator(n_live, self._n_pairs(n_live, self.budget.first(n_live))) != "kernel"
 
-    def estimator(self, design: CoalitionDesign) -> MethodChoice:
-        """What estimates a design whose coalitions are not all asked; "auto" while pilots have not settled it.
+    def estimator(self, n_live: int, n_pairs: int) -> EstimatorChoice:
+        """What estimates so many pairs of a game that are not all it has; "auto" while pilots have not settled it.
 
         Kriging takes the place of both others where the pairs are too few for them, and of ``sparse`` where each pair
         has baseline rows of its own: the noise of ten rows is not the model of ``sparse``. Least squares takes the
         place of both others where the pairs are too many for them.
         """
-        per_player = design.n_pairs / design.n_players
-        if design.n_pairs > MOST_KRIGING_PAIRS and per_player >= PAIRS_PER_PLAYER:
+        per_player = n_pairs / n_live
+        if n_pairs > MOST_KRIGING_PAIRS and per_player >= PAIRS_PER_PLAYER:
             return "kernel"
-        if self.splits_background(design.n_players):
+        if self.splits_background(n_live):
             return "kriging"
         if self.method == "kernel" and per_player < PAIRS_PER_PLAYER:
             return "kriging"
@@ -115,7 +118,7 @@ def prepare_game(
     tolerance: float = DEFAULT_TOLERANCE,
     seed: int = 0,
     use_logit: bool = False,
-    method: MethodChoice = "auto",
+    method: EstimatorChoice = "auto",
     max_rows_per_call: int = MAX_ROWS_PER_CALL,
 ) -> Game:
     """Score the baseline and gather what all rows share.
@@ -223,8 +226,8 @@ def _check(
         problems.append(Problem("SHAP-NUM-SAMPLES", "methods.shap.num_samples", str(num_samples), allowed))
     if not 0 < tolerance < 1:
         problems.append(Problem("SHAP-TOLERANCE", "tolerance", str(tolerance), "a number between 0 and 1"))
-    if method not in get_args(MethodChoice):
-        problems.append(Problem("SHAP-METHOD", "method", repr(method), " or ".join(get_args(MethodChoice))))
+    if method not in get_args(EstimatorChoice):
+        problems.append(Problem("SHAP-METHOD", "method", repr(method), " or ".join(get_args(EstimatorChoice))))
     if seed < 0:
         problems.append(Problem("SHAP-SEED", "methods.shap.seed", str(seed), "an integer of at least 0"))
     ConfigError.collect(problems)

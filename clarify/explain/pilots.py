@@ -10,6 +10,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
+from clarify.config.shap_options import EstimatorChoice
 from clarify.explain.coalitions import CoalitionDesign
 from clarify.explain.estimators.base import empty_block
 from clarify.explain.estimators.kriging import (
@@ -27,9 +28,9 @@ from clarify.explain.estimators.sparse import (
     SparseParameters,
     sparse_score,
 )
-from clarify.explain.games import Game, MethodChoice, checked_outputs, checked_rows
+from clarify.explain.games import Game, checked_outputs, checked_rows
 from clarify.explain.players import live_players
-from clarify.explain.requests import HalfDifferences, Question, ask_coalitions
+from clarify.explain.requests import HalfDifferences, ask_coalitions, first_questions
 from clarify.explain.scoring import MAX_ROWS_PER_CALL, Value, checked_rows_per_call, link, score_rows
 from clarify.explain.threads import one_thread
 
@@ -113,11 +114,11 @@ def weigh_pilots(
     with one_thread():
         pilots = _ask_pilots(game, checked_rows(pilot_rows, game)[:MAX_PILOT_ROWS], clock, max_rows_per_call)
         fitted = replace(game, kriging=_fit_kriging(pilots))
-        chosen = [p for p in pilots if game.estimator(p.design) in ("auto", "sparse")][:SPARSE_PILOT_ROWS]
+        chosen = [pilot for pilot in pilots if _may_be_sparse(game, pilot.design)][:SPARSE_PILOT_ROWS]
         if game.method in ("kernel", "kriging"):
             return PilotFit(fitted)
         if not chosen:
-            method: MethodChoice = "kriging" if game.method == "auto" else game.method
+            method: EstimatorChoice = "kriging" if game.method == "auto" else game.method
             return PilotFit(replace(fitted, method=method, sparse=FALLBACK_SPARSE_PARAMETERS))
         first_passes = [KrigingEstimator.of(pilot.design, _kriging_of(fitted)) for pilot in chosen]
         fitted = replace(fitted, sparse=_fit_sparse(chosen, first_passes))
@@ -125,6 +126,10 @@ def weigh_pilots(
     if game.method == "auto":
         fitted = replace(fitted, method="sparse" if costs.sparse_pays else "kriging")
     return PilotFit(fitted, costs)
+
+
+def _may_be_sparse(game: Game, design: CoalitionDesign) -> bool:
+    return game.estimator(design.n_players, design.n_pairs) in ("auto", "sparse")
 
 
 @dataclass(eq=False)
@@ -157,11 +162,7 @@ def _ask_pilots(
     capacity = checked_rows_per_call(max_rows_per_call)
     scores = link(checked_outputs(score_rows(clock, rows, capacity), game), game.use_logit)
     sampled = sampled[np.isfinite(scores[sampled]).all(axis=1)]
-    questions = [
-        Question(alike, game.design(n, game.budget.first(n)), np.empty((game.n_outputs, len(alike), 0)))
-        for n in np.unique(n_live[sampled]).tolist()
-        for alike in [sampled[n_live[sampled] == n]]
-    ]
+    questions = first_questions(game, live, sampled)
     clock.costs.clear()                      # scoring the rows themselves takes small requests
     blocks = ask_coalitions(game, rows, live, scores, clock, capacity, questions)
     found = [(row, _pilot(block, place)) for block in blocks for place, row in enumerate(block.rows.tolist())]

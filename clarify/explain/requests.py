@@ -96,6 +96,17 @@ class _Tile:
         return own
 
 
+def first_questions(game: Game, live: NDArray[np.bool_], rows: NDArray[np.intp]) -> list[Question]:
+    """One question for each number of live players, two or more, with what such a row costs at first."""
+    n_live = live[rows].sum(axis=1)
+    questions = []
+    for n in np.unique(n_live[n_live >= 2]).tolist():
+        alike = rows[n_live == n]
+        design = game.design(n, game.budget.first(n))
+        questions.append(Question(alike, design, np.empty((game.n_outputs, len(alike), 0))))
+    return questions
+
+
 def ask_coalitions(
     game: Game,
     rows: NDArray[np.float64],

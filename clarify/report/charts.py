@@ -12,7 +12,7 @@ from clarify.bias.performance import jeffreys_interval
 from clarify.report import numbers
 from clarify.report.forest import Frame, Glyph, Scale, coordinate, glyph, nice_above
 from clarify.report.rates import SHARES, Share, SharePhrase
-from clarify.results import FacetCounts, GlobalAttribution, Interval, MetricValue
+from clarify.results import Z_95, FacetCounts, GlobalAttribution, Interval, MetricValue
 
 Kind = Literal["difference", "balance", "ratio", "open", "distance"]
 
@@ -20,7 +20,6 @@ SHARE_FRAME = Frame(width=240, margin=8, y=10)
 DIFFERENCE_FRAME = Frame(width=300, margin=12, y=12)
 ATTRIBUTION_FRAME = Frame(width=300, margin=6, y=12)
 CAP = 6                            # half the height of a cap; the dot is smaller, so that it hides none
-Z_95 = 1.959963984540054
 
 
 @dataclass(frozen=True)

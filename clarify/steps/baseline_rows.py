@@ -59,11 +59,12 @@ def find_baseline(plan: AnalysisPlan, data: PreparedData, shap: Shap, sample: Fe
         raise DataError(_no_rows())
     if shap.num_clusters is not None:
         return _clustered_baseline(sample, shap.num_clusters, plan.seed)
-    centre = medoid(sample.values, _is_text(sample))
+    centre = medoid(sample.values, text_columns(sample))
     return Baseline(sample.with_values(sample.values[[centre]]), "medoid")
 
 
-def _is_text(features: Features) -> NDArray[np.bool_]:
+def text_columns(features: Features) -> NDArray[np.bool_]:
+    """Which columns hold codes of words, shape (n_columns,)."""
     return np.array([column.vocabulary is not None for column in features.columns], dtype=np.bool_)
 
 
@@ -75,7 +76,7 @@ def _clustered_baseline(sample: Features, n_clusters: int, seed: int) -> Baselin
     if n_clusters > MOST_BASELINE_ROWS:
         hint = "ask for a few; AWS takes 1 to 12 of its own accord"
         raise ConfigError(_row_count_problem("methods.shap.num_clusters", f"{n_clusters:,}", hint))
-    is_text = _is_text(sample)
+    is_text = text_columns(sample)
     is_integer = np.array([column.kind in ("int", "bool") for column in sample.columns]) & ~is_text
     centres, sizes = cluster_centres(sample.values, is_text, n_clusters, seed, is_integer=is_integer)
     method = "k-prototypes" if is_text.any() else "k-means"

@@ -24,7 +24,7 @@ from clarify.explain.probe import Steadiness, probe_steadiness
 from clarify.explain.tree_check import plays_same_game
 from clarify.features import FeatureColumn, Features
 from clarify.results import Notice
-from clarify.steps.baseline_rows import Baseline, find_baseline, sample_features
+from clarify.steps.baseline_rows import Baseline, find_baseline, sample_features, text_columns
 from clarify.steps.plan import AnalysisPlan
 from clarify.steps.predict import endpoint_of, most_failures
 from clarify.steps.provision_endpoint import LeasedEndpoint
@@ -81,7 +81,7 @@ def settle_game(
     endpoint = endpoint_of(lease.spec)
     sample = sample_features(data.dataset, data.features, engine)
     baseline = find_baseline(plan, data, shap, sample)
-    families = one_hot_families(sample.names, sample.values, _is_text(sample))
+    families = one_hot_families(sample.names, sample.values, text_columns(sample))
     groups = feature_groups(sample.names, plan.shap, families)
     pilots = recode(sample, baseline.rows, PILOT_ROWS)
     asking = Asking(endpoint, pilots)
@@ -107,10 +107,6 @@ def settle_game(
         costs=costs,
         notices=(*groups.notices, *baseline.notices, *tree_notices, *_steadiness_notices(probe.steadiness)),
     )
-
-
-def _is_text(features: Features) -> NDArray[np.bool_]:
-    return np.array([column.vocabulary is not None for column in features.columns], dtype=np.bool_)
 
 
 def recode(sample: Features, baseline: Features, rows: int) -> Features:

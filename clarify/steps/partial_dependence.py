@@ -21,7 +21,7 @@ from clarify.errors import BadPrediction, Problem
 from clarify.explain.partial_dependence import PERCENTS, PointSummary, forced, summarise
 from clarify.explain.threads import one_thread
 from clarify.features import FeatureColumn
-from clarify.results import ExplanationSection, Interval, OutputDependence, PartialDependence, ScoreQuantile
+from clarify.results import Z_95, ExplanationSection, Interval, OutputDependence, PartialDependence, ScoreQuantile
 from clarify.steps.dependence_axes import Axis, Bucket, Grid, choose_axes
 from clarify.steps.dependence_rows import ChosenRows, look_at_rows, store_rows
 from clarify.steps.plan import AnalysisPlan
@@ -30,7 +30,6 @@ from clarify.steps.provision_endpoint import LeasedEndpoint
 from clarify.steps.validate_dataset import PreparedData
 
 MOST_ROWS = 50_000                # different rows asked at every grid point; the mean of more is estimated from these
-Z_95 = 1.959963984540054
 
 
 @dataclass(frozen=True)
