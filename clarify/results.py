@@ -51,6 +51,27 @@ class Interval:
     level: float = 0.95
 
 
+class Verdict(StrEnum):
+    """What the counts say of one metric against its allowed range; never silence."""
+
+    PASS = "PASS"
+    VIOLATION = "VIOLATION"
+    INCONCLUSIVE = "INCONCLUSIVE"
+
+
+@dataclass(frozen=True)
+class RangeEvidence:
+    """How the counts speak to the allowed range ``[low, high]`` of a metric, None for a side without a limit.
+
+    ``p_outside``: small when the value is outside; ``p_inside``: small when it is inside. Both None without rows.
+    """
+
+    low: float | None
+    high: float | None
+    p_outside: float | None = None
+    p_inside: float | None = None
+
+
 @dataclass(frozen=True)
 class AwsValue:
     """What AWS's library prints for a metric: a number (possibly infinite), or null with an error text."""
@@ -70,6 +91,7 @@ class MetricValue:
     undefined_because: Reason | None = None
     detail: str = ""
     sparse_strata: float | None = None
+    evidence: RangeEvidence | None = None    # None: the policy declares no range for it
 
 
 @dataclass(frozen=True)
@@ -118,6 +140,159 @@ class BiasSection:
     label_value_or_threshold: str
     facets: tuple[FacetBias, ...]
     notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True)
+class DetectableChange:
+    """The smallest true values outside the allowed range that these rows would show with the stated power.
+
+    None on a side: no value there would be seen, or (``impossible_*``) none can occur.
+    """
+
+    below: float | None
+    above: float | None
+    power: float = 0.8
+    approximate: bool = False                 # found by simulated tables instead of exact enumeration
+    impossible_below: bool = False
+    impossible_above: bool = False
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The verdict on one metric of one group of one facet, and what it rests on."""
+
+    stage: Stage
+    facet: str
+    value_or_threshold: str
+    metric: str
+    verdict: Verdict
+    value: float | None
+    interval: Interval | None
+    evidence: RangeEvidence
+    reason: Reason | None = None              # of an INCONCLUSIVE one
+    threshold: float | None = None            # the level its p had to reach, after the correction for the family
+    detectable: DetectableChange | None = None
+
+
+@dataclass(frozen=True)
+class VerdictSection:
+    """All verdicts of one analysis under one policy.
+
+    ``tests`` counts the pairs of metric and group with a range and an interval: the family over which errors are held.
+    """
+
+    policy: str                               # its name
+    policy_digest: str
+    level: float
+    family: Literal["holm", "none"]
+    tests: int
+    judgements: tuple[Judgement, ...]
+    notices: tuple[Notice, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """VIOLATION when there is any, else INCONCLUSIVE when there is any or nothing was judged, else PASS."""
+        found = {judgement.verdict for judgement in self.judgements}
+        if Verdict.VIOLATION in found:
+            return Verdict.VIOLATION
+        return Verdict.PASS if found == {Verdict.PASS} else Verdict.INCONCLUSIVE
+
+    def count(self, verdict: Verdict) -> int:
+        return sum(judgement.verdict is verdict for judgement in self.judgements)
+
+
+@dataclass(frozen=True)
+class CellBias:
+    """One cell of crossed facets against all rows outside it: facet d is the cell, facet a the rest."""
+
+    groups: tuple[str, ...]                   # one per crossed facet; "rest" for the rows outside the listed values
+    rows: int
+    pre_training: FacetBias | None = None
+    post_training: FacetBias | None = None
+
+
+@dataclass(frozen=True)
+class Intersection:
+    """Facets crossed on request; rows with an unknown coordinate are in no cell and are counted."""
+
+    facets: tuple[str, ...]
+    cells: tuple[CellBias, ...]
+    unknown_rows: int = 0
+
+
+@dataclass(frozen=True)
+class SegmentBias:
+    """All facets measured within one slice of the rows (``segment_config``); ``__default__`` holds the others."""
+
+    config_name: str
+    column: str
+    segment: str                              # the listed values or intervals, joined by comma
+    alias: str
+    rows: int
+    pre_training: tuple[FacetBias, ...] = ()
+    post_training: tuple[FacetBias, ...] = ()
+
+
+@dataclass(frozen=True)
+class ClassBias:
+    """One class of a label with more than two: that class as the positive outcome, every other one as negative."""
+
+    label_value: str
+    rows: int
+    pre_training: tuple[FacetBias, ...] = ()
+    post_training: tuple[FacetBias, ...] = ()
+
+
+@dataclass(frozen=True)
+class WorstClass:
+    """The class in which a metric lies furthest from its ideal, for one group of one facet."""
+
+    stage: Stage
+    facet: str
+    value_or_threshold: str
+    metric: str
+    label_value: str
+    value: float
+    interval: Interval | None = None          # at the level that counts all classes
+
+
+@dataclass(frozen=True)
+class ClassSection:
+    """A label of more than two classes, one against the rest, beyond AWS's collapse into one positive class."""
+
+    classes: tuple[ClassBias, ...]
+    worst: tuple[WorstClass, ...]
+    level: float = 0.95                       # joint level of the worst classes' intervals
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True)
+class QuantileGap:
+    """A quantile of the outcome in facet a minus the same in facet d."""
+
+    level: float
+    a: float
+    d: float
+    gap: float
+    interval: Interval | None = None
+
+
+@dataclass(frozen=True)
+class OutcomeGap:
+    """A continuous outcome compared between the facets, in the outcome's own unit: facet a minus facet d."""
+
+    outcome: Literal["label", "prediction", "error"]   # error: prediction minus label
+    facet: str
+    value_or_threshold: str
+    rows_a: int
+    rows_d: int
+    mean_a: float | None
+    mean_d: float | None
+    gap: float | None
+    interval: Interval | None = None
+    quantiles: tuple[QuantileGap, ...] = ()
+    undefined_because: Reason | None = None
+    sampled_rows: int | None = None           # the quantiles rest on so many rows; None: on all
 
 
 @dataclass(frozen=True)
@@ -305,3 +480,8 @@ class AnalysisResult:
     report_name: str = "report"
     report_title: str = "Analysis Report"
     partial_dependence: tuple[PartialDependence, ...] = ()
+    verdicts: VerdictSection | None = None    # None: no policy was given
+    intersections: tuple[Intersection, ...] = ()
+    segments: tuple[SegmentBias, ...] = ()
+    classes: ClassSection | None = None
+    outcome_gaps: tuple[OutcomeGap, ...] = ()

@@ -5,36 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from clarify.config.analysis import AnalysisConfig
-from clarify.config.checks import TABLES
+from clarify.config.checks import DOCUMENTS, TABLES
 from clarify.config.json_text import shown
 from clarify.errors import ConfigError, Problem
 from clarify.results import Notice
 
-REQUEST_TYPES = ("text/csv", "application/json")
+REQUEST_TYPES = ("text/csv", "application/json", "application/jsonlines")
 
 FLATTEN = "write the records as CSV or Parquet and set dataset_type to match"
-JOIN = "join the columns into the dataset before the analysis"
-TEMPLATE = "serve the model with --model, or let the endpoint accept text/csv or MLflow's application/json"
 
 NO_PREDICTIONS = "predicted_label_column has to be provided for Post training metrics"
 
 # Keys that parse and are not built, and what to do instead.
 NOT_BUILT = (
-    ("features", FLATTEN),
-    ("facet_dataset_uri", JOIN),
-    ("facet_headers", JOIN),
-    ("predicted_label_dataset_uri", JOIN),
-    ("predicted_label_headers", JOIN),
-    ("joinsource_name_or_index", f"{JOIN}; name a column the model must not see in excluded_columns"),
-    ("segment_config", "run one analysis per segment, on a dataset of its rows"),
     ("time_series_data_config", "time series cannot be explained yet: remove the key"),
     ("methods.asymmetric_shapley_value", "time series cannot be explained yet: remove the method"),
     ("methods.shap.text_config", "remove the key; text columns are explained as a whole"),
     ("methods.shap.image_config", "images cannot be explained yet: remove the key"),
-    ("predictor.target_model", "serve the one model with --model"),
-    ("predictor.custom_attributes", "remove the key; requests carry no extra header"),
-    ("predictor.content_template", TEMPLATE),
-    ("predictor.record_template", TEMPLATE),
     ("predictor.time_series_predictor_config", "time series cannot be explained yet: remove the key"),
 )
 
@@ -95,8 +82,8 @@ def notices_without_effect(config: AnalysisConfig) -> tuple[Notice, ...]:
 
 
 def _unsupported(config: AnalysisConfig, endpoint: str | None, model: str | None) -> Iterator[Problem]:
-    if config.dataset_type not in TABLES:
-        yield _refusal("dataset_type", config.dataset_type, FLATTEN, " or ".join(TABLES))
+    if config.dataset_type not in (*TABLES, *DOCUMENTS):
+        yield _refusal("dataset_type", config.dataset_type, FLATTEN, " or ".join((*TABLES, *DOCUMENTS)))
     for path, instead in NOT_BUILT:
         value = _at(config, path)
         if value is not None:

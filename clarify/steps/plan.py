@@ -23,7 +23,8 @@ class AnalysisRequest:
     """What a user asks for: a config document, data, and where to run.
 
     ``config`` is a URI; ``dataset_uri`` serves when the config names no ``dataset_uri`` of its own; ``seed`` wins
-    over the config's.
+    over the config's. ``policy``: URI of the allowed ranges, or ``recommended``; ``types``: URI of the declared column
+    types; ``cross``: facets to be crossed, by name.
     """
 
     config: str
@@ -32,6 +33,9 @@ class AnalysisRequest:
     dataset_uri: str | None = None
     seed: int | None = None
     shap: ShapOptions = field(default_factory=ShapOptions)
+    policy: str | None = None
+    types: str | None = None
+    cross: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)
