@@ -345,9 +345,9 @@ class ExplanationSection:
     rows_within_tolerance: int = 0            # sampled rows that stopped because their predicted error was small enough
     rows_at_ceiling: int = 0                  # sampled rows whose budget ended first
     rows_failed: int = 0                      # rows without attributions: the model could not answer for them
-    estimator_asked: str = "auto"             # auto | kernel | kriging | sparse
-    estimator_chosen: str = ""                # what sampled rows are estimated by
-    probe: str = "steady"                     # steady | batch_variant | noisy: how the same row was answered again
+    estimator_asked: Literal["auto", "kernel", "kriging", "sparse"] = "auto"
+    estimator_chosen: Literal["", "auto", "kernel", "kriging", "sparse"] = ""     # for sampled rows; auto: none was
+    probe: Literal["steady", "batch_variant", "noisy"] = "steady"     # how the same row was answered again
     groups: tuple[tuple[str, tuple[str, ...]], ...] = ()   # columns explained as one feature
 
 

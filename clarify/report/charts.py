@@ -12,7 +12,7 @@ from clarify.bias.performance import jeffreys_interval
 from clarify.report import numbers
 from clarify.report.forest import Frame, Glyph, Scale, coordinate, glyph, nice_above
 from clarify.report.rates import SHARES, Share, SharePhrase
-from clarify.results import Z_95, FacetCounts, GlobalAttribution, Interval, MetricValue
+from clarify.results import Z_95, FacetCounts, GlobalAttribution, Interval, Judgement, MetricValue
 
 Kind = Literal["difference", "balance", "ratio", "open", "distance"]
 
@@ -114,10 +114,11 @@ def _is_mirrored(name: str) -> bool:
     return BY_NAME[name].is_mirrored
 
 
-def difference_chart(metric: MetricValue, scale: Scale) -> DifferenceChart:
+def difference_chart(metric: MetricValue, scale: Scale, judgement: Judgement | None = None) -> DifferenceChart:
     """The metric on its true scale: nothing mirrored, ends and ideal labelled."""
     true_scale = replace(scale, mirrored=False)
-    return DifferenceChart(glyph(metric, true_scale, DIFFERENCE_FRAME), _ticks(true_scale))
+    drawn = glyph(metric, true_scale, DIFFERENCE_FRAME, judgement=judgement)
+    return DifferenceChart(drawn, _ticks(true_scale))
 
 
 def _ticks(scale: Scale) -> tuple[Tick, ...]:

@@ -9,6 +9,7 @@ from clarify.bias.catalog import BY_NAME
 from clarify.errors import DataError, Problem
 from clarify.report.encoding import Plain, dump, from_plain, load, number, to_plain
 from clarify.report.names import without_secrets
+from clarify.report.schema import EXTENDED_VERSION
 from clarify.results import (
     AnalysisResult,
     AwsValue,
@@ -20,7 +21,6 @@ from clarify.results import (
 )
 
 ANALYSIS_VERSION = "1.0"
-EXTENDED_VERSION = "1.0"
 NOT_A_NUMBER = "The value is not a number."
 
 
@@ -109,7 +109,7 @@ def _is_nan(value: float | None) -> bool:
 
 
 def extended_document(result: AnalysisResult) -> bytes:
-    """``extended.json``: the whole result as strict JSON, described by ``schemas/extended.schema.json``.
+    """``extended.json``: the whole result as strict JSON, described by ``schema.extended_schema``.
 
     Holds no time, host or run id, so a rerun writes the same bytes. Credentials inside URIs are left out.
 

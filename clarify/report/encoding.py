@@ -126,8 +126,11 @@ def _read_dataclass(kind: type, plain: object, field: str) -> object:
     """An object with the fields of ``kind``; what an older document lacks takes its default."""
     fields = {f.name: f for f in dataclasses.fields(kind)}
     required = {name for name, f in fields.items() if f.default is f.default_factory is dataclasses.MISSING}
-    if not isinstance(plain, dict) or not required <= set(plain) <= set(fields):
-        received = ", ".join(map(str, plain)) if isinstance(plain, dict) else plain
+    if not isinstance(plain, dict):
+        raise _misfit(field, plain, f"an object with the keys {', '.join(fields)}")
+    unknown, missing = sorted(set(plain) - set(fields)), sorted(required - set(plain))
+    if unknown or missing:
+        received = "; ".join(f"{what} {', '.join(n)}" for what, n in (("unknown", unknown), ("no", missing)) if n)
         raise _misfit(field, received, f"an object with the keys {', '.join(fields)}")
     return kind(**{name: _read(_hints(kind)[name], plain[name], f"{field}.{name}") for name in fields if name in plain})
 

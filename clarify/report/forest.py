@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from clarify.results import Interval, MetricValue
+from clarify.results import Interval, Judgement, MetricValue, RangeEvidence, Verdict
 
 _MARK = 3.5
 _NICE = (1.0, 1.2, 1.6, 2.0, 2.4, 3.0, 4.0, 5.0, 6.0, 8.0)      # a quarter of each is a short number too
@@ -54,12 +55,15 @@ class Scale:
 
 @dataclass(frozen=True)
 class Glyph:
-    """Paths of one row; an empty path is not drawn."""
+    """Paths of one row; an empty path is not drawn. ``state`` is the class of bar and mark: the verdict, or nothing."""
 
     ideal_x: str
     bar: str
     arrows: str
     mark: str
+    band: str = ""
+    edges: str = ""
+    state: str = ""
 
 
 def nice_above(value: float) -> float:
@@ -76,14 +80,34 @@ def nice_above(value: float) -> float:
     return float(f"{next((n * power for n in _NICE if n * power >= value * (1 - 1e-12)), 10 * power):.6g}")
 
 
-def glyph(metric: MetricValue, scale: Scale, frame: Frame = FOREST) -> Glyph:
-    """The row of one metric: dotted ideal, thick interval with arrow heads where it leaves the view, square mark."""
+def glyph(
+    metric: MetricValue, scale: Scale, frame: Frame = FOREST, *, judgement: Judgement | None = None
+) -> Glyph:
+    """The row of one metric: dotted ideal, allowed band, thick interval with arrow heads where it leaves the view.
+
+    The mark tells the verdict by its shape: filled circle inside, triangle outside, open circle undecided, square
+    where no range was declared.
+    """
     ideal_x = coordinate(frame.x(scale.position(scale.ideal)))
+    band, edges = _band(judgement.evidence, scale, frame) if judgement is not None else ("", "")
+    verdict = judgement.verdict if judgement is not None else None
+    state = verdict.lower() if verdict is not None else ""
     if metric.value is None:
-        return Glyph(ideal_x, "", "", "")
+        return Glyph(ideal_x, "", "", "", band, edges, state)
     at = scale.position(metric.value)
     bar, arrows = _bar(metric.interval, scale, at, frame)
-    return Glyph(ideal_x, bar, arrows, _square(frame.x(at), frame.y) if 0 <= at <= 1 else "")
+    mark = _MARKS[verdict](frame.x(at), frame.y) if 0 <= at <= 1 else ""
+    return Glyph(ideal_x, bar, arrows, mark, band, edges, state)
+
+
+def _band(allowed: RangeEvidence, scale: Scale, frame: Frame) -> tuple[str, str]:
+    """The allowed range as a filled path, and a line at each limit that lies within the drawing."""
+    limits = [math.inf * side if limit is None else limit for side, limit in ((-1, allowed.low), (1, allowed.high))]
+    ends = sorted(scale.position(limit) for limit in limits)
+    left, right = (frame.x(end) for end in ends)
+    band = f"M{coordinate(left)} 2H{coordinate(right)}V{2 * frame.y - 2}H{coordinate(left)}z" if right > left else ""
+    lines = (f"M{coordinate(frame.x(end))} 1V{2 * frame.y - 1}" for end in ends if 0 <= end <= 1)
+    return band, "".join(lines)
 
 
 def _bar(interval: Interval | None, scale: Scale, at: float, frame: Frame) -> tuple[str, str]:
@@ -98,6 +122,22 @@ def _bar(interval: Interval | None, scale: Scale, at: float, frame: Frame) -> tu
 
 def _square(x: float, y: float) -> str:
     return f"M{coordinate(x - _MARK)} {coordinate(y - _MARK)}h7v7h-7z"
+
+
+def _circle(x: float, y: float) -> str:
+    return f"M{coordinate(x - 4.2)} {y}a4.2 4.2 0 1 0 8.4 0a4.2 4.2 0 1 0 -8.4 0z"
+
+
+def _triangle(x: float, y: float) -> str:
+    return f"M{coordinate(x)} {coordinate(y - 6)}l5.8 10.4h-11.6z"
+
+
+_MARKS: dict[Verdict | None, Callable[[float, float], str]] = {
+    None: _square,
+    Verdict.PASS: _circle,
+    Verdict.INCONCLUSIVE: _circle,
+    Verdict.VIOLATION: _triangle,
+}
 
 
 def coordinate(value: float) -> str:

@@ -10,6 +10,7 @@ from clarify.bias.catalog import BY_NAME
 from clarify.report import numbers
 from clarify.report.attribution_words import order_remark
 from clarify.report.explained import size_of, strongest, unit_of
+from clarify.report.judged import overall_sentence, short_result
 from clarify.report.names import Names, clean, without_secrets
 from clarify.report.provenance import Provenance
 from clarify.report.rates import SHARES
@@ -76,7 +77,9 @@ def file_name(result: AnalysisResult) -> str:
 
 
 def verdict_sentence(result: AnalysisResult) -> Sentence:
-    """The one sentence on top: how much was measured, and that nobody declared what is allowed."""
+    """The one sentence on top: what was decided, or how much was measured when nobody declared what is allowed."""
+    if result.verdicts is not None:
+        return overall_sentence(result.verdicts)
     groups = groups_of(result)
     if not groups:
         return _only_explained(result)
@@ -108,6 +111,8 @@ def _only_explained(result: AnalysisResult) -> Sentence:
 def _short_result(result: AnalysisResult, groups: tuple[Group, ...]) -> str:
     if not groups:
         return "Explanations" if result.explanations is not None or result.partial_dependence else "Data check"
+    if result.verdicts is not None:
+        return short_result(result.verdicts)
     n_metrics = sum(len(group.measured) for group in groups)
     return f"No verdict, {some(n_metrics, 'metric', 'metrics')}, {len(undefined_metrics(groups))} undefined"
 
@@ -229,7 +234,7 @@ def _where(affected: list[Group], groups: tuple[Group, ...], names: Names) -> Se
 
 def _not_looked_at(result: AnalysisResult, groups: tuple[Group, ...]) -> tuple[Sentence, ...]:
     found = []
-    if groups:
+    if groups and not result.intersections:
         found.append("Facets in combination.")
     if result.pre_training is None:
         found.append("Bias in the labels.")

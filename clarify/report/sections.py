@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from clarify.bias.catalog import BY_NAME
 from clarify.report import numbers
 from clarify.report.charts import DifferenceChart, ShareChart, difference_chart, share_chart
 from clarify.report.forest import Scale
+from clarify.report.judged import Chip, chip_of, decision_sentence
 from clarify.report.names import Names
 from clarify.report.selection import Group, Measured, first_metrics, group_words, other_metrics
 from clarify.report.words import OTHERS, Sentence, metric_sentence, say
-from clarify.results import GroupCounts, MetricValue
-
-
-@dataclass(frozen=True)
-class Chip:
-    """The state of a check: the class that draws it and the word that says it."""
-
-    state: Literal["norange", "undefined"]
-    word: str
-
-
-NO_RANGE = Chip("norange", "NO RANGE")
-UNDEFINED = Chip("undefined", "UNDEFINED")
+from clarify.results import GroupCounts, MetricValue, VerdictSection
 
 
 @dataclass(frozen=True)
@@ -77,12 +65,9 @@ class GroupSection:
     others: tuple[MetricRow, ...]
 
 
-def chip_of(metric: MetricValue) -> Chip:
-    """The state of a metric while no range is declared."""
-    return UNDEFINED if metric.value is None else NO_RANGE
-
-
-def section_of(index: int, group: Group, scales: dict[str, Scale], names: Names) -> GroupSection:
+def section_of(
+    index: int, group: Group, scales: dict[str, Scale], names: Names, verdicts: VerdictSection | None
+) -> GroupSection:
     words = group_words(group, names)
     columns, counts = _counts_table(group, words)
     return GroupSection(
@@ -90,36 +75,45 @@ def section_of(index: int, group: Group, scales: dict[str, Scale], names: Names)
         group=words,
         columns=columns,
         counts=counts,
-        cards=tuple(_card(f"g{index}", m, scales[m.metric.name], words) for m in first_metrics(group)),
-        others=tuple(_metric_row(m, words) for m in other_metrics(group)),
+        cards=tuple(_card(f"g{index}", m, scales[m.metric.name], words, verdicts) for m in first_metrics(group)),
+        others=tuple(_metric_row(m, words, verdicts) for m in other_metrics(group)),
     )
 
 
-def _card(anchor: str, measured: Measured, scale: Scale, group: Sentence) -> Card:
+def _card(
+    anchor: str, measured: Measured, scale: Scale, group: Sentence, verdicts: VerdictSection | None
+) -> Card:
     metric = measured.metric
     return Card(
         anchor=f"{anchor}-{metric.name}",
         name=BY_NAME[metric.name].title,
         acronym=metric.name,
-        chip=chip_of(metric),
+        chip=chip_of(metric, measured.judgement),
         shares=share_chart(metric.name, measured.counts),
-        difference=difference_chart(metric, scale),
+        difference=difference_chart(metric, scale, measured.judgement),
         value=_value_text(metric),
         interval=_interval_text(metric),
-        sentence=metric_sentence(metric, measured.counts, group),
+        sentence=_in_words(measured, group, verdicts),
         cannot_show=BY_NAME[metric.name].blind_spot,
     )
 
 
-def _metric_row(measured: Measured, group: Sentence) -> MetricRow:
+def _in_words(measured: Measured, group: Sentence, verdicts: VerdictSection | None) -> Sentence:
+    said = metric_sentence(measured.metric, measured.counts, group)
+    if measured.judgement is None or verdicts is None:
+        return said
+    return say(said, " ", decision_sentence(measured.judgement, verdicts))
+
+
+def _metric_row(measured: Measured, group: Sentence, verdicts: VerdictSection | None) -> MetricRow:
     metric = measured.metric
     return MetricRow(
         BY_NAME[metric.name].title,
         metric.name,
         _value_text(metric),
         _interval_text(metric),
-        chip_of(metric),
-        metric_sentence(metric, measured.counts, group),
+        chip_of(metric, measured.judgement),
+        _in_words(measured, group, verdicts),
         BY_NAME[metric.name].blind_spot,
     )
 

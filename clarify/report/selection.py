@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from clarify.bias.catalog import BY_NAME
+from clarify.report.judged import ORDER
 from clarify.report.names import Names
 from clarify.report.words import Sentence, named_group
-from clarify.results import AnalysisResult, BiasSection, FacetBias, FacetCounts, Interval, MetricValue
+from clarify.results import AnalysisResult, BiasSection, FacetBias, FacetCounts, Interval, Judgement, MetricValue
 
 RECOMMENDED = ("CI", "DPL", "DPPL", "DI", "RD", "AD")
 """The few metrics shown first when nobody declared ranges: sizes, labels, predictions, both ways of being wrong."""
@@ -26,10 +27,11 @@ CLEAREST_ROWS = 12
 
 @dataclass(frozen=True)
 class Measured:
-    """One metric of one group with the counts it was computed from."""
+    """One metric of one group with the counts it was computed from, and its verdict when a range was declared."""
 
     metric: MetricValue
     counts: FacetCounts
+    judgement: Judgement | None = None
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,17 @@ def groups_of(result: AnalysisResult) -> tuple[Group, ...]:
     for section in sections_of(result):
         for facet in section.facets:
             stages.setdefault((facet.facet, facet.value_or_threshold), []).append(facet)
-    return tuple(_merge(parts) for parts in stages.values())
+    judged = _judged(result)
+    return tuple(_merge(parts, judged) for parts in stages.values())
+
+
+Judged = dict[tuple[str, str, str], Judgement]
+
+
+def _judged(result: AnalysisResult) -> Judged:
+    """Judgements by facet, group and metric; a metric belongs to one stage only."""
+    found = result.verdicts.judgements if result.verdicts is not None else ()
+    return {(j.facet, j.value_or_threshold, j.metric): j for j in found}
 
 
 def sections_of(result: AnalysisResult) -> tuple[BiasSection, ...]:
@@ -60,9 +72,13 @@ def sections_of(result: AnalysisResult) -> tuple[BiasSection, ...]:
     return tuple(section for section in (result.pre_training, result.post_training) if section is not None)
 
 
-def _merge(parts: list[FacetBias]) -> Group:
+def _merge(parts: list[FacetBias], judged: Judged) -> Group:
     last = parts[-1]
-    measured = [Measured(metric, part.counts) for part in parts for metric in part.metrics]
+    measured = [
+        Measured(metric, part.counts, judged.get((part.facet, part.value_or_threshold, metric.name)))
+        for part in parts
+        for metric in part.metrics
+    ]
     order = list(BY_NAME)
     measured.sort(key=lambda m: order.index(m.metric.name))
     has_predictions = last.stage == "post_training"
@@ -75,9 +91,20 @@ def group_words(group: Group, names: Names) -> Sentence:
 
 
 def first_metrics(group: Group) -> tuple[Measured, ...]:
-    """The recommended metrics that were asked for, or the first ones of the catalogue when none of them was."""
+    """What the policy judges, the worst first; without one the recommended metrics, or the catalogue's first ones."""
+    judged = sorted((m for m in group.measured if m.judgement is not None), key=_by_verdict)
+    if judged:
+        return tuple(judged)
     found = tuple(m for name in RECOMMENDED if (m := group.get(name)) is not None)
     return found or group.measured[: len(RECOMMENDED)]
+
+
+def _by_verdict(measured: Measured) -> tuple[bool, int, float]:
+    """VIOLATION, INCONCLUSIVE, PASS, then what is undefined; inside each the clearest first."""
+    judgement = measured.judgement
+    assert judgement is not None
+    p = [p for p in (judgement.evidence.p_outside, judgement.evidence.p_inside) if p is not None]
+    return measured.metric.value is None, ORDER.index(judgement.verdict), min(p, default=1.0)
 
 
 def other_metrics(group: Group) -> tuple[Measured, ...]:

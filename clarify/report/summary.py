@@ -9,9 +9,9 @@ from clarify.bias.catalog import BY_NAME
 from clarify.report import numbers
 from clarify.report.charts import scales_of
 from clarify.report.forest import Scale
+from clarify.report.judged import allowed_text, chip_of
 from clarify.report.names import Names, clean
 from clarify.report.overview import found_attributions, found_gaps, subject, undefined_findings, verdict_sentence
-from clarify.report.sections import chip_of
 from clarify.report.selection import Group, Measured, clearest_gaps, first_metrics, groups_of
 from clarify.report.view import names_of
 from clarify.report.words import Sentence, metric_sentence, named_group, plain, say, why_undefined
@@ -64,13 +64,13 @@ def metric_rows(result: AnalysisResult, *, most: int = MOST_TABLE_ROWS) -> tuple
 def _check_row(group: Group, measured: Measured, names: Names) -> CheckRow:
     metric, counts = measured.metric, measured.counts
     return CheckRow(
-        verdict=chip_of(metric).word,
+        verdict=chip_of(metric, measured.judgement).word,
         facet=code_span(names[group.facet]),
         group=code_span(names[group.value]),
         check=f"{BY_NAME[metric.name].title} ({metric.name})",
         value="" if metric.value is None else numbers.decimal(metric.value, numbers.CARD_DECIMALS),
         interval="" if metric.interval is None else numbers.interval(metric.interval, numbers.CARD_DECIMALS),
-        allowed="none declared",
+        allowed="none declared" if measured.judgement is None else allowed_text(measured.judgement),
         rows=f"{numbers.count(counts.d.rows)} / {numbers.count(counts.a.rows)}",
         why=why_undefined(metric) if metric.value is None else "",
     )
@@ -157,13 +157,14 @@ def text_forest(result: AnalysisResult) -> tuple[str, ...]:
     if len(rows) > MOST_TEXT_FOREST_ROWS:
         rows = list(clearest_gaps(groups, most=MOST_TEXT_FOREST_ROWS))
     scales = scales_of(m.metric for _, m in rows)
-    return tuple(_text_row(group, m.metric, scales[m.metric.name], names) for group, m in rows)
+    return tuple(_text_row(group, m, scales[m.metric.name], names) for group, m in rows)
 
 
-def _text_row(group: Group, metric: MetricValue, scale: Scale, names: Names) -> str:
+def _text_row(group: Group, measured: Measured, scale: Scale, names: Names) -> str:
+    metric = measured.metric
     who = clean(plain(named_group(names[group.facet], names[group.value])), longest=24)
     value = "" if metric.value is None else numbers.decimal(metric.value)
-    return f"{metric.name:<5} {who:<24} {_drawn(metric, scale)} {value:>7} {chip_of(metric).word}"
+    return f"{metric.name:<5} {who:<24} {_drawn(metric, scale)} {value:>7} {chip_of(metric, measured.judgement).word}"
 
 
 def _drawn(metric: MetricValue, scale: Scale) -> str:

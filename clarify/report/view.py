@@ -10,12 +10,13 @@ from clarify.report.charts import kind_of, scales_of, share_text
 from clarify.report.dependence import DependenceView, dependence_of, names_in
 from clarify.report.explained import ExplanationView, explanations_of
 from clarify.report.forest import Glyph, Scale, glyph
+from clarify.report.judged import Chip, allowed_text, chip_of
 from clarify.report.names import LONGEST_DETAIL, Names, clean, name_all
 from clarify.report.notes import Fact, LeftOut, how_computed, left_out, provenance_facts
 from clarify.report.overview import Overview, overview_of
 from clarify.report.provenance import Provenance
 from clarify.report.rates import SHARES
-from clarify.report.sections import Chip, GroupSection, chip_of, section_of
+from clarify.report.sections import GroupSection, section_of
 from clarify.report.selection import (
     CLEAREST_ROWS,
     MOST_CARD_GROUPS,
@@ -47,6 +48,7 @@ class ForestRow:
     share_a: str
     value: str
     interval: str
+    allowed: str
     reason: str
     chip: Chip
 
@@ -87,6 +89,7 @@ class Page:
     overview: Overview
     forest: tuple[ForestGroup, ...]
     forest_note: str
+    is_judged: bool
     matrix: ValuesTable | None
     sections: tuple[GroupSection, ...]
     all_values: ValuesTable | None
@@ -109,8 +112,9 @@ def page_of(result: AnalysisResult, provenance: Provenance) -> Page:
         overview=overview_of(result, provenance, groups, names),
         forest=_forest_of_clearest(groups, scales, names) if is_summary else _forest(groups, scales, names),
         forest_note=_forest_note(scales, is_summary),
+        is_judged=result.verdicts is not None,
         matrix=_values(matrix_groups(groups), groups, names, only_first=True) if is_summary else None,
-        sections=tuple(section_of(i, group, scales, names) for i, group in enumerate(detailed)),
+        sections=tuple(section_of(i, group, scales, names, result.verdicts) for i, group in enumerate(detailed)),
         all_values=_values(groups[:MOST_TABLE_GROUPS], groups, names) if len(groups) > len(detailed) else None,
         explanations=explanations_of(result, names),
         dependence=dependence_of(result, names),
@@ -146,7 +150,7 @@ def names_of(result: AnalysisResult) -> Names:
 def notices_of(result: AnalysisResult, names: Names) -> tuple[Notice, ...]:
     """All notices of the run once, with their texts cleaned."""
     found = list(result.notices) + list(result.validation.notices)
-    for section in (result.pre_training, result.post_training, result.explanations):
+    for section in (result.pre_training, result.post_training, result.explanations, result.verdicts, result.classes):
         found += section.notices if section is not None else ()
     cleaned = (Notice(clean(n.code), clean(n.field), clean(n.message, longest=LONGEST_DETAIL)) for n in found)
     return tuple(dict.fromkeys(cleaned))
@@ -197,13 +201,14 @@ def _forest_row(measured: Measured, anchor: str, scale: Scale) -> ForestRow:
         f"{anchor}-{metric.name}" if anchor else "",
         BY_NAME[metric.name].title,
         metric.name,
-        glyph(metric, scale),
+        glyph(metric, scale, judgement=measured.judgement),
         share_d,
         share_a,
         "" if metric.value is None else numbers.decimal(metric.value),
         "" if metric.interval is None else numbers.interval(metric.interval),
+        "" if measured.judgement is None else allowed_text(measured.judgement),
         why_undefined(metric) if metric.value is None else "",
-        chip_of(metric),
+        chip_of(metric, measured.judgement),
     )
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 from clarify.config.analysis import Shap
 from clarify.config.columns import column_name
@@ -133,7 +134,7 @@ def _section(
     )
 
 
-def _chosen(game: Game, estimators: Counter[str]) -> str:
+def _chosen(game: Game, estimators: Counter[str]) -> Literal["", "auto", "kernel", "kriging", "sparse"]:
     """What sampled rows are explained by; "auto" is left alone when no row needed a choice."""
     if game.method != "auto":
         return game.method

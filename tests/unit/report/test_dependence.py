@@ -4,19 +4,19 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
-from importlib.resources import files
 
 import jsonschema
 import pytest
 
 from clarify.report.document import analysis_document, extended_document, read_extended
 from clarify.report.html import render_report
+from clarify.report.schema import extended_schema
 from clarify.report.words import FORBIDDEN
 from clarify.results import ModelDescription, PartialDependence
 from tests.unit.report import dependence_examples as examples
 from tests.unit.report.report_examples import credit_result, example_provenance
 
-SCHEMA = json.loads((files("clarify.report") / "schemas" / "extended.schema.json").read_text())
+SCHEMA = extended_schema()
 
 
 class Section(HTMLParser):

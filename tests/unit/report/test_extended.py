@@ -3,13 +3,13 @@
 import json
 import math
 from dataclasses import replace
-from importlib.resources import files
 
 import jsonschema
 import pytest
 
 from clarify.errors import DataError
 from clarify.report.document import extended_document, read_extended
+from clarify.report.schema import extended_schema
 from clarify.results import AwsValue, Interval, MetricValue, Reason
 from tests.unit.report import attribution_examples as attributions
 from tests.unit.report import report_examples as examples
@@ -23,7 +23,7 @@ RESULTS = {
     "grouped columns": attributions.explained_result(attributions.grouped_section()),
     "explanations only": replace(examples.credit_result(), model=None, pre_training=None, post_training=None),
 }
-SCHEMA = json.loads((files("clarify.report") / "schemas" / "extended.schema.json").read_text())
+SCHEMA = extended_schema()
 
 
 def with_first_metric(metric):

@@ -1,0 +1,132 @@
+"""JSON Schema of extended.json, read off the result types themselves, so that the two cannot part."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from enum import Enum
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from clarify.report.encoding import INFINITIES
+from clarify.results import AnalysisResult
+
+EXTENDED_VERSION = "1.0"
+Schema = dict[str, Any]
+_SCALARS: dict[type, Schema] = {bool: {"type": "boolean"}, int: {"type": "integer", "minimum": 0}, str: {"type": "string"}}
+
+# What the names alone do not say.
+DESCRIPTIONS: dict[str, dict[str, str]] = {
+    "ExplanationSection": {
+        "estimators": "Rows by what explained them: exact, tree, kernel, kriging, sparse.",
+        "num_samples": "The most coalitions that a row could be asked.",
+        "calls": "Model rows spent on coalitions.",
+        "rows_exact": "Rows whose attributions are not estimated, those from trees among them.",
+        "budget_given": "num_samples was configured: every sampled row costs the same.",
+        "tolerance": "Predicted relative error at which a row stops; null: no such rule.",
+        "rows_within_tolerance": "Sampled rows that stopped because their predicted error was small enough.",
+        "rows_at_ceiling": "Sampled rows whose budget ended before their predicted error was small enough.",
+        "rows_failed": "Rows without attributions: the model could not answer for them.",
+        "estimator_asked": "What was asked for.",
+        "estimator_chosen": "What sampled rows are estimated by; auto: no row was sampled.",
+        "probe": "How the model answered the same rows when they were asked again, alone and among others.",
+        "groups": "Columns explained as one feature: its name, and the columns.",
+    },
+    "GlobalAttribution": {
+        "standard_error": (
+            "Of mean_abs without mean_abs_excess, over the coalitions that could have been asked; null: not "
+            "computed."
+        ),
+        "exact": "No row's attribution is estimated.",
+        "mean_abs_excess": "Errors of the rows push mean_abs up by about so much.",
+        "interval": "95 %, of mean_abs without mean_abs_excess; null: not computed.",
+    },
+    "OutputExplanation": {
+        "certain_order": (
+            "So many leading features, by mean_abs without mean_abs_excess, keep their order within the errors; "
+            "null: not computed."
+        ),
+    },
+    "MetricValue": {
+        "evidence": "Against the range that the policy allows; null: it declares none for this metric and group.",
+    },
+    "Judgement": {
+        "reason": "Why an INCONCLUSIVE one could not be decided.",
+        "threshold": "What the smaller of the two p-values had to reach, the family counted.",
+        "detectable": "What these rows could have shown; null: decided, or not computed.",
+    },
+    "VerdictSection": {
+        "tests": "Pairs of metric and group with a range and an interval: the family over which errors are held.",
+        "family": "holm: the level holds for all verdicts together; none: for each by itself.",
+    },
+    "OutcomeGap": {
+        "outcome": "error: prediction minus label.",
+        "sampled_rows": "The quantiles rest on so many rows; null: on all.",
+    },
+    "Intersection": {
+        "unknown_rows": "Rows without a value of one of the facets; they are in no cell.",
+    },
+}
+
+
+def extended_schema() -> Schema:
+    """The schema of the document that ``extended_document`` writes; a key with a default may be missing."""
+    definitions: Schema = {"Number": {"anyOf": [{"type": "number"}, {"enum": list(INFINITIES)}]}}
+    result = _object(AnalysisResult, definitions)
+    result["properties"] = {"version": {"const": EXTENDED_VERSION}, **result["properties"]}
+    result["required"] = ["version", *result["required"]]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:clarify:extended:{EXTENDED_VERSION}",
+        "title": "extended.json",
+        **result,
+        "$defs": dict(sorted(definitions.items())),
+    }
+
+
+def _object(kind: type, definitions: Schema) -> Schema:
+    hints = get_type_hints(kind)
+    fields = dataclasses.fields(kind)
+    no_default = dataclasses.MISSING
+    return {
+        "type": "object",
+        "description": (kind.__doc__ or "").strip().partition("\n\n")[0],
+        "properties": {f.name: _described(kind, f.name, _schema(hints[f.name], definitions)) for f in fields},
+        "required": [f.name for f in fields if f.default is f.default_factory is no_default],
+        "additionalProperties": False,
+    }
+
+
+def _described(kind: type, field: str, schema: Schema) -> Schema:
+    words = DESCRIPTIONS.get(kind.__name__, {}).get(field)
+    return schema if words is None else {**schema, "description": words}
+
+
+def _schema(kind: Any, definitions: Schema) -> Schema:
+    origin = get_origin(kind)
+    if origin in (Union, types.UnionType):
+        return {"anyOf": [_schema(member, definitions) for member in get_args(kind)]}
+    if kind is type(None):
+        return {"type": "null"}
+    if origin is Literal:
+        return {"enum": list(get_args(kind))}
+    if origin is tuple:
+        return _array(get_args(kind), definitions)
+    if dataclasses.is_dataclass(kind):
+        return _reference(kind, definitions)  # type: ignore[arg-type]
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return {"enum": [member.value for member in kind]}
+    return {"$ref": "#/$defs/Number"} if kind is float else {**_SCALARS[kind]}
+
+
+def _array(members: tuple[Any, ...], definitions: Schema) -> Schema:
+    if members[-1] is Ellipsis:
+        return {"type": "array", "items": _schema(members[0], definitions)}
+    places = [_schema(member, definitions) for member in members]
+    return {"type": "array", "prefixItems": places, "minItems": len(places), "maxItems": len(places)}
+
+
+def _reference(kind: type, definitions: Schema) -> Schema:
+    if kind.__name__ not in definitions:
+        definitions[kind.__name__] = {}         # entered before its fields are, so that a type may hold itself
+        definitions[kind.__name__] = _object(kind, definitions)
+    return {"$ref": f"#/$defs/{kind.__name__}"}
