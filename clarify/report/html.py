@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 TEMPLATES = "templates"
-TEMPLATE_FILES = ("report.html", "parts.html", "dependence.html")
+TEMPLATE_FILES = ("report.html", "parts.html", "dependence.html", "further.html")
 
 
 def render_report(result: AnalysisResult, provenance: Provenance) -> str:

@@ -10,11 +10,12 @@ from clarify.report import numbers
 from clarify.report.attribution_words import ESTIMATORS, is_exact, members_sentence
 from clarify.report.dependence import basis
 from clarify.report.explained import MOST_OUTPUTS
+from clarify.report.judged import promise
 from clarify.report.names import Names, clean, without_secrets
 from clarify.report.provenance import Provenance, utc_text
 from clarify.report.selection import MOST_CARD_GROUPS, Group, undefined_metrics
 from clarify.report.words import Sentence, name, say, some, why_undefined
-from clarify.results import AnalysisResult, ExplanationSection
+from clarify.results import AnalysisResult, ExplanationSection, VerdictSection
 
 BASELINES = {
     "inline": "given in the configuration",
@@ -139,6 +140,7 @@ def how_computed(result: AnalysisResult, groups: tuple[Group, ...], names: Names
     facts: list[Fact] = []
     if groups:
         facts += [Fact(term, say(text)) for term, text in _BIAS_FACTS]
+        facts += _verdict_facts(result.verdicts)
     if result.explanations is not None:
         facts += _shap_facts(result.explanations, names)
     if result.partial_dependence:
@@ -161,6 +163,20 @@ _BIAS_FACTS = (
                   "test's interval holds the neighbours fixed."),
     ("Many numbers", "Each interval stands for itself. Among twenty of them, one is expected to miss."),
 )  # fmt: skip
+
+
+def _verdict_facts(section: VerdictSection | None) -> list[Fact]:
+    if section is None:
+        return []
+    family = (
+        f"Holm's correction over {some(section.tests, 'check', 'checks')} with a range and an interval"
+        if section.family == "holm" else "no correction for the number of checks"
+    )
+    text = (
+        f": a verdict rests on the share of the lattice's values inside and outside the allowed range, at level "
+        f"{section.level:g}, with {family}. {promise(section)}"
+    )
+    return [Fact("Verdicts", say("Policy ", name(clean(section.policy)), text))]
 
 
 _PDP_FACT = (
@@ -233,6 +249,7 @@ def provenance_facts(result: AnalysisResult, provenance: Provenance, names: Name
         _text("Data format", f"{clean(result.dataset.format)}, {numbers.bytes_text(result.dataset.bytes)}"),
         *_model_facts(result, names),
         _code("Configuration SHA-256", provenance.config_digest),
+        *((_code("Policy SHA-256", result.verdicts.policy_digest),) if result.verdicts is not None else ()),
         _text("Code", f"clarify {clean(provenance.code.version)}"),
         _code("Code SHA-256", provenance.code.digest),
         _text("Environment", clean(machine, longest=200)),

@@ -12,7 +12,8 @@ from clarify.results import AnalysisResult
 
 EXTENDED_VERSION = "1.0"
 Schema = dict[str, Any]
-_SCALARS: dict[type, Schema] = {bool: {"type": "boolean"}, int: {"type": "integer", "minimum": 0}, str: {"type": "string"}}
+_COUNT = {"type": "integer", "minimum": 0}
+_SCALARS: dict[type, Schema] = {bool: {"type": "boolean"}, int: _COUNT, str: {"type": "string"}}
 
 # What the names alone do not say.
 DESCRIPTIONS: dict[str, dict[str, str]] = {

@@ -10,6 +10,7 @@ from clarify.report.charts import kind_of, scales_of, share_text
 from clarify.report.dependence import DependenceView, dependence_of, names_in
 from clarify.report.explained import ExplanationView, explanations_of
 from clarify.report.forest import Glyph, Scale, glyph
+from clarify.report.further import FurtherTable, further_tables
 from clarify.report.judged import Chip, allowed_text, chip_of
 from clarify.report.names import LONGEST_DETAIL, Names, clean, name_all
 from clarify.report.notes import Fact, LeftOut, how_computed, left_out, provenance_facts
@@ -93,6 +94,7 @@ class Page:
     matrix: ValuesTable | None
     sections: tuple[GroupSection, ...]
     all_values: ValuesTable | None
+    further: tuple[FurtherTable, ...]
     explanations: ExplanationView | None
     dependence: DependenceView | None
     left_out: tuple[LeftOut, ...]
@@ -116,6 +118,7 @@ def page_of(result: AnalysisResult, provenance: Provenance) -> Page:
         matrix=_values(matrix_groups(groups), groups, names, only_first=True) if is_summary else None,
         sections=tuple(section_of(i, group, scales, names, result.verdicts) for i, group in enumerate(detailed)),
         all_values=_values(groups[:MOST_TABLE_GROUPS], groups, names) if len(groups) > len(detailed) else None,
+        further=further_tables(result),
         explanations=explanations_of(result, names),
         dependence=dependence_of(result, names),
         left_out=left_out(result, groups, names),
