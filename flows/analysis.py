@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from prefect import flow, runtime
 from prefect.logging import get_run_logger
@@ -16,6 +16,7 @@ from clarify.steps.plan import AnalysisRequest, rerun_command
 from clarify.steps.write_report import PublishedAnalysis, RunFacts
 from flows import hooks
 from flows.progress import log_progress
+from flows.states import finished
 from tasks import tracking
 from tasks.analysis import call_as_task, log_to_mlflow
 
@@ -68,6 +69,13 @@ class AnalysisParameters(BaseModel):
         description="Columns explained as one feature, by its name; an empty list: those named NAME_..., NAME=..., ...",
     )
     group_one_hot: bool = Field(default=False, description="Explain each family of one-hot columns as one feature")
+    policy: str | None = Field(
+        default=None, description="URI of the allowed ranges (policy.yaml), or: recommended; empty: no verdicts"
+    )
+    types: str | None = Field(default=None, description="URI of declared column types, in place of what is inferred")
+    cross: list[list[str]] = Field(
+        default_factory=list, description="Facets to be crossed, by column name: each list gives one table of cells"
+    )
 
     @classmethod
     def of(cls, request: AnalysisRequest) -> Self:
@@ -93,6 +101,9 @@ class AnalysisParameters(BaseModel):
             tree_path=request.shap.tree_path,
             groups={name: list(columns) for name, columns in request.shap.groups},
             group_one_hot=request.shap.group_one_hot,
+            policy=request.policy,
+            types=request.types,
+            cross=[list(facets) for facets in request.cross],
         )
 
     def request(self) -> AnalysisRequest:
@@ -116,7 +127,17 @@ class AnalysisParameters(BaseModel):
             groups=tuple((name, tuple(columns)) for name, columns in self.groups.items()),
             group_one_hot=self.group_one_hot,
         )
-        return AnalysisRequest(self.config, self.output, settings, self.dataset, self.seed, shap)
+        return AnalysisRequest(
+            config=self.config,
+            output_uri=self.output,
+            settings=settings,
+            dataset_uri=self.dataset,
+            seed=self.seed,
+            shap=shap,
+            policy=self.policy,
+            types=self.types,
+            cross=tuple(tuple(facets) for facets in self.cross),
+        )
 
 
 @flow(
@@ -128,9 +149,9 @@ class AnalysisParameters(BaseModel):
     on_crashed=[hooks.reap_endpoints],
     on_failure=[hooks.reap_endpoints],
 )
-def clarify_analysis(parameters: AnalysisParameters) -> PublishedAnalysis:
+def clarify_analysis(parameters: AnalysisParameters) -> Any:
     """Validate, measure bias, serve the model, measure again, explain, report; log all of it to MLflow."""
-    return analyse(parameters.request(), report=_reporter.get() or log_progress(get_run_logger()))
+    return finished(analyse(parameters.request(), report=_reporter.get() or log_progress(get_run_logger())))
 
 
 # A terminal's bar cannot travel as a parameter: parameters are shown and stored.

@@ -29,7 +29,8 @@ app = typer.Typer(
     epilog="Exit codes: 0 pass or no policy, 1 violation, 2 documents or data wrong, 3 inconclusive, 4 could not run.",
 )
 
-EXIT_RUNTIME, EXIT_INTERRUPTED = 4, 130
+EXIT_VIOLATION, EXIT_USAGE, EXIT_INCONCLUSIVE, EXIT_RUNTIME, EXIT_INTERRUPTED = 1, 2, 3, 4, 130
+FAIL_ON = ("violation", "inconclusive", "never")
 
 # What libraries print of themselves hides what was found.
 QUIET = {
@@ -48,6 +49,10 @@ Seed = Annotated[int | None, typer.Option("--seed", help="Overrides the config's
 Model = Annotated[
     str | None,
     typer.Option("--model", metavar="MODEL_URI", help="models:/name@alias, models:/name/3, runs:/..., a directory"),
+]
+FailOn = Annotated[
+    str,
+    typer.Option("--fail-on", metavar="violation|inconclusive|never", help="The mildest verdict that fails"),
 ]
 Tracking = Annotated[
     str | None, typer.Option("--tracking-uri", metavar="URI", help="MLflow; default sqlite:///.clarify/mlflow.db")
@@ -90,6 +95,16 @@ def analyze(
     group_one_hot: Annotated[
         bool, typer.Option("--group-one-hot", help="Each family of one-hot columns as one feature")
     ] = False,
+    policy: Annotated[
+        str | None, typer.Option("--policy", metavar="URI|recommended", help="Allowed ranges; they lead to verdicts")
+    ] = None,
+    types: Annotated[
+        str | None, typer.Option("--types", metavar="URI", help="Declared column types, in place of what is inferred")
+    ] = None,
+    cross: Annotated[
+        list[str] | None, typer.Option("--cross", metavar="FACET,FACET", help="Facets to be crossed. Repeatable")
+    ] = None,
+    fail_on: FailOn = "inconclusive",
     direct: Annotated[bool, typer.Option("--direct", help="Without Prefect; MLflow only with --tracking-uri")] = False,
     json_: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress")] = False,
@@ -119,10 +134,22 @@ def analyze(
             groups=parse_groups(group or ()),
             group_one_hot=group_one_hot,
         )
-        request = AnalysisRequest(config, output, settings, dataset, seed, shap)
+        _check_fail_on(fail_on)
+        request = AnalysisRequest(
+            config=config,
+            output_uri=output,
+            settings=settings,
+            dataset_uri=dataset,
+            seed=seed,
+            shap=shap,
+            policy=policy,
+            types=types,
+            cross=tuple(tuple(name.strip() for name in facets.split(",")) for facets in cross or ()),
+        )
         with _progress(quiet=quiet) as report:
             published = _run(request, report, direct=direct)
         _print_findings(published, as_json=json_)
+        _leave_with_verdict(published, fail_on)
 
 
 @app.command()
@@ -197,6 +224,7 @@ def _print_findings(published: PublishedAnalysis, *, as_json: bool) -> None:
 
         document = {
             "status": "completed",
+            "verdict": published.result.verdicts.verdict if published.result.verdicts is not None else None,
             "output": published.output_uri,
             "report": published.report_uri,
             "evidence": published.evidence_digest,
@@ -264,6 +292,25 @@ def _leave(code: int, message: str, *, cause: BaseException | None = None) -> No
 
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
+
+
+def _check_fail_on(fail_on: str) -> None:
+    from clarify.errors import ConfigError, Problem
+
+    if fail_on not in FAIL_ON:
+        raise ConfigError(Problem("RUN-VALUE", "--fail-on", repr(fail_on), " or ".join(FAIL_ON), "choose one of these"))
+
+
+def _leave_with_verdict(published: PublishedAnalysis, fail_on: str) -> None:
+    """Exit 1 on a violation, 3 when nothing could be decided against it; without a policy there is no verdict."""
+    from clarify.results import Verdict
+
+    verdicts = published.result.verdicts
+    codes = {Verdict.VIOLATION: EXIT_VIOLATION, Verdict.INCONCLUSIVE: EXIT_INCONCLUSIVE}
+    if fail_on == "violation":
+        del codes[Verdict.INCONCLUSIVE]
+    if verdicts is not None and fail_on != "never" and verdicts.verdict in codes:
+        raise typer.Exit(codes[verdicts.verdict])
 
 
 def _pairs(settings: Any) -> tuple[tuple[str, str], ...]:

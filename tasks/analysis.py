@@ -8,6 +8,7 @@ from typing import Any, ParamSpec, TypeVar
 from prefect import task
 
 from clarify.steps import explain as explaining
+from clarify.steps import judge as judging
 from clarify.steps import (
     measure_bias,
     partial_dependence,
@@ -82,6 +83,14 @@ def vary_features(*args: Any) -> Any:
     return dependence
 
 
+@task(name="judge", task_run_name="judge", **policies.RESUMES)
+def judge(*args: Any) -> Any:
+    """Hold the metrics against the allowed ranges."""
+    verdicts = judging.judge(*args)
+    artifacts.show_verdicts(verdicts)
+    return verdicts
+
+
 @task(name="release-endpoint", task_run_name="release-endpoint", **policies.NEVER_REPEATED)
 def release(*args: Any) -> None:
     """Give the lease back."""
@@ -111,6 +120,7 @@ OF_STEP: dict[Callable[..., Any], Any] = {
     measure_bias.measure_post_training_bias: post_training_bias,
     explaining.explain: explain,
     partial_dependence.partial_dependence: vary_features,
+    judging.judge: judge,
     provision_endpoint.release_endpoint: release,
     write_report.write_report: report,
 }

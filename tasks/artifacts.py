@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
+from clarify.results import VerdictSection
 from clarify.steps.explain import ExplanationSection
 from clarify.steps.measure_bias import BiasSection
 from clarify.steps.partial_dependence import PartialDependence
@@ -16,6 +17,7 @@ from clarify.steps.summarise import (
     markdown_summary,
     metric_rows,
     validation_table,
+    verdict_table,
 )
 from clarify.steps.validate_dataset import ValidationOutcome
 from clarify.steps.write_report import PublishedAnalysis
@@ -44,6 +46,11 @@ def show_dependence(found: tuple[PartialDependence, ...]) -> None:
     create_table_artifact(
         key="clarify-partial-dependence", table=dependence_table(found), description="Partial dependence"
     )
+
+
+def show_verdicts(section: VerdictSection) -> None:
+    """Every check of the policy with its verdict."""
+    create_table_artifact(key="clarify-verdicts", table=verdict_table(section), description="Verdicts")
 
 
 def show_report(published: PublishedAnalysis) -> None:

@@ -115,7 +115,9 @@ def _link_model(client: Any, run: TrackedRun, lineage: AnalysisLineage) -> None:
         return
     from mlflow.exceptions import MlflowException
 
-    for key, value in (("clarify.run_id", run.run_id), ("clarify.evidence", lineage.evidence)):
+    evidence = [("clarify.run_id", run.run_id), ("clarify.evidence", lineage.evidence)]
+    evidence += [("clarify.status", lineage.status)] if lineage.status is not None else []
+    for key, value in evidence:
         try:
             client.set_model_version_tag(lineage.model_name, lineage.model_version, key, value)
         except MlflowException as error:

@@ -9,13 +9,14 @@ from typing import ParamSpec, Protocol, TypeVar
 from clarify.engines.base import Engine, Progress, ReportProgress, be_silent
 from clarify.steps.choose_engine import open_engine
 from clarify.steps.explain import explain
+from clarify.steps.judge import judge
 from clarify.steps.measure_bias import measure_post_training_bias, measure_pre_training_bias
 from clarify.steps.partial_dependence import partial_dependence
 from clarify.steps.plan import AnalysisPlan, AnalysisRequest, plan_analysis
 from clarify.steps.predict import close_endpoints, predict
 from clarify.steps.provision_endpoint import provision_endpoint, release_endpoint
 from clarify.steps.validate_dataset import validate_dataset
-from clarify.steps.write_report import PublishedAnalysis, RunFacts, write_report
+from clarify.steps.write_report import Findings, PublishedAnalysis, RunFacts, write_report
 
 __all__ = ["Call", "Progress", "ReportProgress", "be_silent", "call_directly", "run_analysis"]
 
@@ -77,4 +78,6 @@ def _walk(plan: AnalysisPlan, engine: Engine, call: Call, facts: RunFacts) -> Pu
         close_endpoints()
         if lease is not None:
             call(release_endpoint, lease)
-    return call(write_report, plan, data, lease, scored, pre, post, explanations, dependence or (), facts)
+    verdicts = call(judge, plan.policy, pre, post) if plan.policy is not None else None
+    found = Findings(pre, post, verdicts, explanations, dependence or ())
+    return call(write_report, plan, data, lease, scored, found, facts)

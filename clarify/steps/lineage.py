@@ -12,7 +12,7 @@ from functools import partial
 
 from clarify.data import storage
 from clarify.report.names import without_secrets
-from clarify.results import AnalysisResult, BiasSection, MetricValue
+from clarify.results import AnalysisResult, BiasSection, MetricValue, Verdict
 from clarify.steps.plan import AnalysisRequest, read_config
 from clarify.steps.write_report import PublishedAnalysis
 
@@ -44,6 +44,7 @@ class AnalysisLineage:
     model_name: str | None
     model_version: str | None
     evidence: str
+    status: str | None                # the verdict of the whole; None: no policy was given
 
     def files(self) -> Iterator[tuple[str, Callable[[], bytes], int]]:
         """Path, reader and size of every published file, the manifest last."""
@@ -62,12 +63,13 @@ def lineage_of(published: PublishedAnalysis, *, engine: str) -> AnalysisLineage:
     return AnalysisLineage(
         published=published,
         params=tuple(_params(result, engine)),
-        metrics=(*_finite(_bias_numbers(named)), *_finite(_shap_numbers(result))),
+        metrics=(*_finite(_bias_numbers(named)), *_finite(_shap_numbers(result)), *_verdict_numbers(result)),
         tags=(*_tags(published), *undefined),
         dataset=_dataset(result),
         model_name=model.name if model is not None and model.version is not None else None,
         model_version=model.version if model is not None else None,
         evidence=published.evidence_digest,
+        status=result.verdicts.verdict.lower() if result.verdicts is not None else None,
     )
 
 
@@ -163,8 +165,29 @@ def _tags(published: PublishedAnalysis) -> Iterator[tuple[str, str]]:
     yield "clarify.config_digest", published.result.config_digest
     yield "clarify.evidence", published.evidence_digest
     yield "clarify.report", without_secrets(published.report_uri)
+    yield from _verdict_tags(published.result)
     if published.result.model is not None:
         yield "clarify.model", without_secrets(published.result.model.pinned_uri)
+
+
+def _verdict_tags(result: AnalysisResult) -> Iterator[tuple[str, str]]:
+    """The verdict of the whole and of every check: tags can be searched for, and a word is no number."""
+    section = result.verdicts
+    if section is None:
+        return
+    yield "clarify.status", section.verdict.lower()
+    yield "clarify.policy", section.policy
+    yield "clarify.policy_digest", section.policy_digest
+    for j in section.judgements:
+        why = f" ({j.reason})" if j.reason is not None else ""
+        name = f"{STAGES[j.stage]}.{j.metric}.{slug(j.facet)}.{slug(j.value_or_threshold)}"
+        yield f"verdict.{name}", f"{j.verdict}{why}"
+
+
+def _verdict_numbers(result: AnalysisResult) -> Iterator[tuple[str, float]]:
+    if result.verdicts is not None:
+        for verdict in Verdict:
+            yield f"verdicts.{verdict.lower()}", result.verdicts.count(verdict)
 
 
 def _dataset(result: AnalysisResult) -> DatasetLineage:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from clarify.config.analysis import AnalysisConfig
 from clarify.config.parse import ParsedConfig, ensure_runnable, parse_analysis_config
+from clarify.config.policy import ParsedPolicy
 from clarify.config.settings import RunSettings
 from clarify.config.shap_options import ShapOptions, group_option
 from clarify.data import storage
@@ -14,6 +15,7 @@ from clarify.data.source import Source, open_source
 from clarify.endpoints.pinning import PinnedModel
 from clarify.errors import ConfigError, Problem, StorageError
 from clarify.results import Notice
+from clarify.steps.judge import check_policy, read_policy_document
 
 MASTERS_HERE = ("local", "spark://127.0.0.1", "spark://localhost")
 
@@ -51,6 +53,8 @@ class AnalysisPlan:
     model: PinnedModel | None = None
     notices: tuple[Notice, ...] = ()
     shap: ShapOptions = field(default_factory=ShapOptions)
+    policy: ParsedPolicy | None = None
+    cross: tuple[tuple[str, ...], ...] = ()
 
     @property
     def needs_endpoint(self) -> bool:
@@ -69,6 +73,8 @@ def plan_analysis(request: AnalysisRequest) -> AnalysisPlan:
     """
     parsed, source = read_documents(request)
     config, settings = parsed.config, request.settings
+    policy = read_policy_document(request.policy) if request.policy is not None else None
+    check_policy(policy, config)
     return AnalysisPlan(
         config=config,
         config_digest=parsed.digest,
@@ -79,6 +85,8 @@ def plan_analysis(request: AnalysisRequest) -> AnalysisPlan:
         model=_pinned(config, settings),
         notices=(*parsed.notices, *source.notices),
         shap=request.shap,
+        policy=policy,
+        cross=request.cross,
     )
 
 
@@ -122,17 +130,20 @@ def read_config(request: AnalysisRequest) -> ParsedConfig:
     ConfigError
         With every problem of the document, or CFG-NOT-FOUND when there is none.
     """
+    return parse_analysis_config(_document(request.config, "CONFIG"), seed=request.seed)
+
+
+def _document(uri: str, named_by: str) -> bytes:
     try:
-        document = storage.read_bytes(request.config)
+        return storage.read_bytes(uri)
     except StorageError as error:
         problems = [
-            replace(problem, code="CFG-NOT-FOUND", field="CONFIG", hint="name the analysis_config.json to read")
+            replace(problem, code="CFG-NOT-FOUND", field=named_by, hint=f"nothing is at {uri}: check the path")
             for problem in error.problems
             if problem.code == "STORAGE-NOT-FOUND"
         ]
         ConfigError.collect(problems)
         raise
-    return parse_analysis_config(document, seed=request.seed)
 
 
 def dataset_uri_of(config: AnalysisConfig, request: AnalysisRequest) -> str:
@@ -176,6 +187,9 @@ def rerun_command(request: AnalysisRequest) -> str:
         ("--tolerance", None if shap.tolerance == usual.tolerance else repr(shap.tolerance)),
         ("--tree-path", None if shap.tree_path == usual.tree_path else shap.tree_path),
         *(("--group", group_option(name, columns)) for name, columns in shap.groups),
+        ("--policy", request.policy),
+        ("--types", request.types),
+        *(("--cross", ",".join(facets)) for facets in request.cross),
     ]
     words = ["clarify", "analyze", request.config]
     words += [word for option, value in options if value is not None for word in (option, value)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clarify.report.summary import CheckRow, code_span, findings, markdown_summary, metric_rows
-from clarify.results import BiasSection, ExplanationSection, PartialDependence, ValidationOutcome
+from clarify.results import BiasSection, ExplanationSection, PartialDependence, ValidationOutcome, VerdictSection
 
 __all__ = [
     "CheckRow",
@@ -14,6 +14,7 @@ __all__ = [
     "markdown_summary",
     "metric_rows",
     "validation_table",
+    "verdict_table",
 ]
 
 MOST_ROWS = 200
@@ -49,6 +50,25 @@ def bias_table(section: BiasSection) -> Table:
         }
         for facet in section.facets
         for metric in facet.metrics
+    ][:MOST_ROWS]
+
+
+def verdict_table(section: VerdictSection) -> Table:
+    """One row per check."""
+    return [
+        {
+            "verdict": str(j.verdict),
+            "facet": code_span(j.facet),
+            "group": code_span(j.value_or_threshold),
+            "metric": j.metric,
+            "value": j.value,
+            "allowed from": j.evidence.low,
+            "allowed to": j.evidence.high,
+            "p outside": j.evidence.p_outside,
+            "p inside": j.evidence.p_inside,
+            "reason": str(j.reason or ""),
+        }
+        for j in section.judgements
     ][:MOST_ROWS]
 
 

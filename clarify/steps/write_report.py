@@ -29,7 +29,16 @@ from clarify.report.provenance import (
     provenance_document,
     provenance_of,
 )
-from clarify.results import AnalysisResult, BiasSection, PartialDependence
+from clarify.results import (
+    AnalysisResult,
+    BiasSection,
+    ClassSection,
+    Intersection,
+    OutcomeGap,
+    PartialDependence,
+    SegmentBias,
+    VerdictSection,
+)
 from clarify.steps.explain import Explanations
 from clarify.steps.local_parts import LocalParts, row_facts
 from clarify.steps.plan import AnalysisPlan
@@ -74,25 +83,37 @@ class PublishedAnalysis:
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
+@dataclass(frozen=True)
+class Findings:
+    """What the steps of one analysis found; None and empty for what was not asked."""
+
+    pre_training: BiasSection | None = None
+    post_training: BiasSection | None = None
+    verdicts: VerdictSection | None = None
+    explanations: Explanations | None = None
+    dependence: tuple[PartialDependence, ...] = ()
+    intersections: tuple[Intersection, ...] = ()
+    segments: tuple[SegmentBias, ...] = ()
+    classes: ClassSection | None = None
+    outcome_gaps: tuple[OutcomeGap, ...] = ()
+
+
 def write_report(
     plan: AnalysisPlan,
     data: PreparedData,
     lease: LeasedEndpoint | None,
     scored: ScoredDataset | None,
-    pre_training: BiasSection | None,
-    post_training: BiasSection | None,
-    explanations: Explanations | None,
-    dependence: tuple[PartialDependence, ...],
+    found: Findings,
     facts: RunFacts,
 ) -> PublishedAnalysis:
     """Gather everything into one result, write it as documents, and publish: manifest first gone, last written."""
-    result = gather_result(plan, data, lease, scored, pre_training, post_training, explanations, dependence)
+    result = gather_result(plan, data, lease, scored, found)
     output_uri = plan.output_uri
     storage.delete(storage.join(output_uri, MANIFEST))
     files = {path: _publish(output_uri, path, content, True) for path, content in _documents(result).items()}
-    if explanations is not None:
-        files |= _publish_explanations(output_uri, explanations)
-    provenance = provenance_of(result, _run_record(facts, explanations))
+    if found.explanations is not None:
+        files |= _publish_explanations(output_uri, found.explanations)
+    provenance = provenance_of(result, _run_record(facts, found.explanations))
     report = render_report(result, provenance).encode()
     files[f"{result.report_name}.html"] = _publish(output_uri, f"{result.report_name}.html", report, False)
     files["provenance.json"] = _publish(output_uri, "provenance.json", provenance_document(provenance), False)
@@ -106,10 +127,7 @@ def gather_result(
     data: PreparedData,
     lease: LeasedEndpoint | None,
     scored: ScoredDataset | None,
-    pre_training: BiasSection | None,
-    post_training: BiasSection | None,
-    explanations: Explanations | None,
-    dependence: tuple[PartialDependence, ...],
+    found: Findings,
 ) -> AnalysisResult:
     """Everything found, as one frozen value."""
     answered = scored.expectations if scored is not None else ()
@@ -119,13 +137,18 @@ def gather_result(
         dataset=data.dataset.describe(),
         validation=validation,
         model=lease.model if lease is not None else None,
-        pre_training=pre_training,
-        post_training=post_training,
-        explanations=explanations.section if explanations is not None else None,
+        pre_training=found.pre_training,
+        post_training=found.post_training,
+        explanations=found.explanations.section if found.explanations is not None else None,
         seed=plan.seed,
         report_name=plan.config.report.name,
         report_title=plan.config.report.title,
-        partial_dependence=dependence,
+        partial_dependence=found.dependence,
+        verdicts=found.verdicts,
+        intersections=found.intersections,
+        segments=found.segments,
+        classes=found.classes,
+        outcome_gaps=found.outcome_gaps,
     )
 
 
