@@ -10,7 +10,7 @@ from clarify.bias.catalog import BY_NAME
 from clarify.report import numbers
 from clarify.report.attribution_words import order_remark
 from clarify.report.explained import size_of, strongest, unit_of
-from clarify.report.judged import overall_sentence, short_result
+from clarify.report.judged import allowed_text, overall_sentence, short_result
 from clarify.report.names import Names, clean, without_secrets
 from clarify.report.provenance import Provenance
 from clarify.report.rates import SHARES
@@ -24,7 +24,7 @@ from clarify.report.selection import (
     undefined_metrics,
 )
 from clarify.report.words import Sentence, name, named_group, out_of, plain, say, some, strong, why_undefined
-from clarify.results import AnalysisResult, FacetCounts, GroupCounts
+from clarify.results import AnalysisResult, FacetCounts, GroupCounts, MetricValue, Verdict
 
 FEW = 3
 SMALL_GROUP = 50
@@ -57,7 +57,11 @@ def overview_of(result: AnalysisResult, provenance: Provenance, groups: tuple[Gr
         run_id=clean(run_id) if (run_id := run.mlflow_run_id or run.prefect_flow_run_id) else "",
         verdict=verdict_sentence(result),
         looked_at=_looked_at(result, groups, names),
-        found=(*found_gaps(groups, names, most=FEW), *_small_groups(groups, names), *found_attributions(result, names)),
+        found=(
+            *found_violations(groups, names, most=FEW),
+            *found_gaps(groups, names, most=FEW), *_small_groups(groups, names),
+            *found_attributions(result, names),
+        ),
         undefined=undefined_findings(groups, names),
         not_looked_at=_not_looked_at(result, groups),
     )
@@ -149,6 +153,31 @@ def _positive(
 def found_gaps(groups: tuple[Group, ...], names: Names, *, most: int) -> tuple[Sentence, ...]:
     """The clearest differences of shares, one short sentence each."""
     return tuple(_short_gap(group, m, names) for group, m in clearest_gaps(groups, most=most))
+
+
+def found_violations(groups: tuple[Group, ...], names: Names, *, most: int) -> tuple[Sentence, ...]:
+    """The checks outside their allowed range, one short sentence each; what does not fit is counted."""
+    found = [
+        (group, m, m.judgement)
+        for group in groups
+        for m in group.measured
+        if m.judgement is not None and m.judgement.verdict is Verdict.VIOLATION
+    ]
+    sentences = [
+        say(
+            strong("Outside the range you allow"), f": {BY_NAME[m.metric.name].title} for ", group_words(group, names),
+            f", {_value_and_interval(m.metric)}; you allow {allowed_text(judgement)}.",
+        )
+        for group, m, judgement in found[:most]
+    ]  # fmt: skip
+    if len(found) > most:
+        sentences.append(say(f"{some(len(found) - most, 'more check is', 'more checks are')} outside."))
+    return tuple(sentences)
+
+
+def _value_and_interval(metric: MetricValue) -> str:
+    value = "undefined" if metric.value is None else numbers.decimal(metric.value)
+    return value if metric.interval is None else f"{value} ({numbers.interval(metric.interval)})"
 
 
 def _short_gap(group: Group, measured: Measured, names: Names) -> Sentence:

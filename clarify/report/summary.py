@@ -11,13 +11,21 @@ from clarify.report.charts import scales_of
 from clarify.report.forest import Scale
 from clarify.report.judged import allowed_text, chip_of
 from clarify.report.names import Names, clean
-from clarify.report.overview import found_attributions, found_gaps, subject, undefined_findings, verdict_sentence
+from clarify.report.overview import (
+    found_attributions,
+    found_gaps,
+    found_violations,
+    subject,
+    undefined_findings,
+    verdict_sentence,
+)
 from clarify.report.selection import Group, Measured, clearest_gaps, first_metrics, groups_of
 from clarify.report.view import names_of
 from clarify.report.words import Sentence, metric_sentence, named_group, plain, say, why_undefined
 from clarify.results import AnalysisResult, MetricValue
 
 MOST_GAPS = 3
+MOST_VIOLATIONS = 10
 MOST_TABLE_ROWS = 200
 MOST_TEXT_FOREST_ROWS = 12
 TEXT_FOREST_CELLS = 21
@@ -44,6 +52,7 @@ def findings(result: AnalysisResult) -> tuple[str, ...]:
     names, groups = names_of(result), groups_of(result)
     sentences = (
         verdict_sentence(result),
+        *found_violations(groups, names, most=MOST_VIOLATIONS),
         *found_gaps(groups, names, most=MOST_GAPS),
         *found_attributions(result, names),
         *(say("Undefined: ", sentence) for sentence in undefined_findings(groups, names)),
