@@ -70,6 +70,19 @@ def pin_model(
     return _downloaded(pinned, tracking_uri, registry_uri, state_dir)
 
 
+def logged_schemas(run_id: str, tracking_uri: str | None = None) -> tuple[str, ...]:
+    """Schemas, as JSON text, of the datasets that a run logged as its inputs; none when the run cannot be read."""
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    try:
+        run = MlflowClient(tracking_uri).get_run(run_id)
+    except MlflowException:                  # deleted, or kept by another server: the model says enough without it
+        return ()
+    found = run.inputs.dataset_inputs if run.inputs is not None else []
+    return tuple(str(logged.dataset.schema) for logged in found if logged.dataset.schema)
+
+
 def _resolved_version(
     uri: str, registered: re.Match[str], tracking_uri: str | None, registry_uri: str | None
 ) -> str:

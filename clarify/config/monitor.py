@@ -1,0 +1,366 @@
+"""MonitorConfig: which live data are compared with which reference, when, and by which rule."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal, TypeVar, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from clarify.config.columns import closest
+from clarify.config.json_text import Path, canonical, field_path, has, shown, value_at
+from clarify.config.translate import KINDS
+from clarify.errors import ConfigError, Problem
+
+ROOT: Final = "monitor"
+CODE: Final = "CFG-MONITOR"
+MOST_PROBLEMS: Final = 100
+SHORTEST_INTERVAL_SECONDS: Final = 60
+
+_TIME = r"T(\d+H)?(\d+M)?(\d+S)?"
+DURATION: Final = rf"^P(\d+W|\d+D({_TIME})?|{_TIME})$"
+OFFSET: Final = rf"^-?P(\d+W|\d+D({_TIME})?|{_TIME})$"
+_UNITS: Final = {"W": 604_800, "D": 86_400, "H": 3_600, "M": 60, "S": 1}
+
+
+def _as_version(value: object) -> object:
+    """YAML reads an unquoted 1.0 as a number."""
+    return "1.0" if type(value) is float and value == 1.0 else value
+
+
+Text = Annotated[str, Field(min_length=1)]
+Duration = Annotated[str, Field(pattern=DURATION, examples=["PT1H", "P1D"])]
+Offset = Annotated[str, Field(pattern=OFFSET, examples=["-P1D", "-PT6H"])]
+Kind = Literal["bias-drift", "attribution-drift", "data-quality", "model-quality"]
+Rule = Literal["sagemaker", "bootstrap_overlap", "decision"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+
+
+class Schedule(_Part):
+    """When the monitor runs: one of cron, interval and rrule."""
+
+    cron: Annotated[str, Field(pattern=r"^\S+( \S+){4}$", examples=["0 * * * *"])] | None = None
+    """Five fields: minute, hour, day of month, month, day of week."""
+    interval: Duration | None = None
+    """ISO 8601 duration between two runs, such as PT1H."""
+    rrule: Annotated[str, Field(pattern=r"^(RRULE:)?FREQ=", examples=["FREQ=WEEKLY;BYDAY=MO"])] | None = None
+    """Recurrence rule of RFC 5545."""
+    timezone: Text = "UTC"
+    """Zone of the IANA database in which cron and rrule are read."""
+
+
+class Window(_Part):
+    """Which of the live data one run looks at."""
+
+    uri: Text
+    """File or prefix of the live data."""
+    layout: Literal["capture", "table", "batch-transform"]
+    """capture: what an endpoint captured, in folders by hour; table: CSV or Parquet; batch-transform: its manifests."""
+    time_column: Text | None = None
+    """Column of a table that says when a row happened."""
+    length: Duration | None = None
+    """ISO 8601 duration that the window covers."""
+    offset_start: Offset | None = None
+    """Start of the window, before the run: -P8D. Instead of length."""
+    offset_end: Offset = "PT0S"
+    """End of the window, before the run: -P1D waits a day for late data."""
+
+    @property
+    def start_seconds(self) -> int:
+        """Start of the window in seconds after the run, zero or less."""
+        if self.offset_start is not None:
+            return -_seconds(self.offset_start)
+        return self.end_seconds - _seconds(self.length or "PT0S")
+
+    @property
+    def end_seconds(self) -> int:
+        """End of the window in seconds after the run, zero or less."""
+        return -_seconds(self.offset_end)
+
+
+class GroundTruth(_Part):
+    """The labels that are learnt later, and how they find their predictions."""
+
+    uri: Text
+    """Prefix of the labels, in folders by the hour they were collected in."""
+    lateness: Duration = "PT0S"
+    """How long after its prediction a label may come."""
+    duplicates: Literal["first", "last", "fail"] = "fail"
+    """Which of several labels for one prediction counts, or whether that ends the run."""
+
+
+class MonitorConfig(_Part):
+    """One scheduled comparison of live data with a reference."""
+
+    version: Annotated[Literal["1.0"], BeforeValidator(_as_version)]
+    """Version of this document's form."""
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
+    """What deployments, metrics and alarms call the monitor."""
+    kind: Kind
+    """What is compared."""
+    schedule: Schedule
+    """When the monitor runs."""
+    window: Window
+    """Which of the live data one run looks at."""
+    ground_truth: GroundTruth | None = None
+    """Labels that are learnt after the prediction."""
+    config: Text
+    """URI of the analysis_config.json that says what columns mean."""
+    reference: Text
+    """URI of the reference: analysis.json, or constraints of data or model quality."""
+    rule: Rule = "decision"
+    """How a difference becomes a violation: as the service compares, as the KDD'21 paper does, or with a budget."""
+    policy: Text | None = None
+    """URI of the allowed ranges that a bias monitor keeps, besides the reference."""
+    model: Text | None = None
+    """Model to serve for explanations."""
+    endpoint: Text | None = None
+    """Running endpoint to ask for explanations."""
+    alarms_per_month: Annotated[float, Field(gt=0, le=1_000)] = 1.0
+    """False alarms that the rule "decision" may raise a month, on average, while nothing changes."""
+    output: Text
+    """Folder that receives a report per run."""
+    work_pool: Text | None = None
+    """Prefect work pool that the runs wait in."""
+
+
+@dataclass(frozen=True)
+class ParsedMonitor:
+    """A valid monitor, and SHA-256 over the canonical JSON of what was written."""
+
+    monitor: MonitorConfig
+    digest: str
+
+
+def read_monitor(content: bytes) -> ParsedMonitor:
+    """Read a monitor document, YAML or JSON in UTF-8.
+
+    Raises
+    ------
+    ConfigError
+        With every problem found: of keys by themselves and of keys together.
+
+    Examples
+    --------
+    >>> try:
+    ...     read_monitor(b"{version: 1.0, name: m, kind: bias-drift, schedule: {}, config: c, reference: r, output: o}")
+    ... except ConfigError as error:
+    ...     for problem in error.problems:
+    ...         print(problem.code, problem.field)
+    CFG-MONITOR-MISSING window
+    CFG-MONITOR-MISSING schedule
+    """
+    from clarify.config.yaml_text import read_yaml  # PyYAML waits for its first document
+
+    written, known = read_yaml(content, root=ROOT, prefix=CODE)
+    if not isinstance(written, dict):
+        raise ConfigError(_problem("TYPE", (), shown(written), "an object", "write version, name and kind"))
+    problems = list(known)
+    monitor = _valid(written, MonitorConfig)
+    if monitor is None:
+        problems += _shape_problems(written)
+    problems += _cross_problems(written)
+    ConfigError.collect(problems[:MOST_PROBLEMS])
+    if monitor is None:
+        raise ConfigError(_problem("TYPE", (), shown(written), "a monitor", "mend the file"))
+    return ParsedMonitor(monitor, hashlib.sha256(canonical(written)).hexdigest())
+
+
+def monitor_schema() -> dict[str, Any]:
+    """JSON Schema of a monitor, for editors that complete and check while one types.
+
+    It holds what single keys may be, and says nothing of keys that need each other.
+    """
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:clarify:monitor:1.0",
+        **MonitorConfig.model_json_schema(),
+        "title": "monitor.yaml",
+    }
+
+
+def _seconds(duration: str) -> int:
+    """Length of a duration of weeks, days, hours, minutes and seconds; a sign in front is AWS's way and says nothing.
+
+    >>> _seconds("-P1DT2H"), _seconds("PT90M")
+    (93600, 5400)
+    """
+    return sum(int(count) * _UNITS[unit] for count, unit in re.findall(r"(\d+)([WDHMS])", duration))
+
+
+# --- keys by themselves -----------------------------------------------------------------------------------------------
+
+P = TypeVar("P", bound=BaseModel)
+
+
+def _valid(written: object, model: type[P]) -> P | None:
+    try:
+        return model.model_validate_json(json.dumps(written))
+    except ValidationError:
+        return None
+
+
+def _shape_problems(written: dict[str, Any]) -> Iterator[Problem]:
+    """One problem a field, in our words."""
+    try:
+        MonitorConfig.model_validate_json(json.dumps(written))
+    except ValidationError as error:
+        details = {_real_path(detail, written): detail for detail in error.errors(include_url=False)}
+    else:
+        return
+    unknown = [path for path, detail in details.items() if detail["type"] == "extra_forbidden"]
+    meant = {(*path[:-1], closest(str(path[-1]), _keys(path))) for path in unknown}
+    yield from (_shape_problem(path, detail, written) for path, detail in details.items() if path not in meant)
+
+
+def _real_path(detail: ErrorDetails, written: Any) -> Path:
+    """The location without pydantic's names for the branches of a union."""
+    path: Path = ()
+    for part in detail["loc"]:
+        if has(written, (*path, part)):
+            path = (*path, part)
+    return (*path, str(detail["loc"][-1])) if detail["type"] == "missing" else path
+
+
+def _keys(path: Path) -> tuple[str, ...]:
+    """The keys of the object that holds the one at ``path``."""
+    parts: dict[str, type[BaseModel]] = {"schedule": Schedule, "window": Window, "ground_truth": GroundTruth}
+    return tuple((parts.get(str(path[0]), MonitorConfig) if len(path) > 1 else MonitorConfig).model_fields)
+
+
+def _shape_problem(path: Path, detail: ErrorDetails, written: Any) -> Problem:
+    key, kind = str(path[-1]) if path else "", detail["type"]
+    if kind == "missing":
+        return _problem("MISSING", path, "nothing", f"{field_path(path)} of the monitor", f"add {key}")
+    if kind == "extra_forbidden":
+        near = closest(key, _keys(path))
+        return _problem("UNKNOWN-KEY", path, shown(key), ", ".join(_keys(path)),
+                        f"did you mean {near}?" if near else "remove the key")
+    received = value_at(written, path)
+    if kind in KINDS:
+        hint = "leave the key out" if received is None else f"write {KINDS[kind]}"
+        return _problem("TYPE", path, shown(received), KINDS[kind], hint)
+    allowed, hint = _allowed(key, detail, received)
+    return _problem("VALUE", path, shown(received), allowed, hint)
+
+
+def _allowed(key: str, detail: ErrorDetails, received: object) -> tuple[str, str]:
+    """What a key may be, and what to do about a value that it may not be."""
+    context = detail.get("ctx", {})
+    if key == "cron":
+        aws = isinstance(received, str) and received.startswith("cron(")
+        return "five fields: minute, hour, day of month, month, day of week", (
+            "AWS writes six fields in cron(...): leave out the last, and write * for ?" if aws else 'write "0 * * * *"'
+        )
+    if detail["type"] == "string_pattern_mismatch":
+        return _PATTERNS.get(key) or (str(detail["msg"]), "mend it")
+    if detail["type"] == "literal_error":
+        words = str(context["expected"]).replace("'", "")
+        near = closest(str(received), words.replace(" or ", ", ").split(", "))
+        return words, f"did you mean {near}?" if near else "choose one of these"
+    if detail["type"] in ("greater_than", "less_than_equal"):
+        return "more than 0 and at most 1,000", "write how many false alarms a month are bearable, such as 1"
+    return ("text that is not empty", "write a value") if "too_short" in detail["type"] else (detail["msg"], "mend it")
+
+
+_ISO = "an ISO 8601 duration of weeks, days, hours, minutes, seconds"
+_PATTERNS: Final = {
+    "name": ("letters, digits, _ and -, at most 63", "shorten or rename the monitor"),
+    "rrule": ("a rule of RFC 5545", "write FREQ=WEEKLY;BYDAY=MO, say"),
+    "interval": (_ISO, "write PT1H for an hour, P1D for a day"),
+    "length": (_ISO, "write PT1H for an hour, P1D for a day"),
+    "lateness": (_ISO, "write PT1H for an hour, P1D for a day"),
+    "offset_start": (_ISO, "write -P8D for eight days before the run"),
+    "offset_end": (_ISO, "write -P1D for a day before the run"),
+}
+
+
+# --- keys together ----------------------------------------------------------------------------------------------------
+
+
+def _cross_problems(written: dict[str, Any]) -> Iterator[Problem]:
+    """What is wrong between keys; a part that is wrong by itself is passed over."""
+    schedule = _valid(written.get("schedule"), Schedule)
+    window = _valid(written.get("window"), Window)
+    if schedule is not None:
+        yield from _schedule_problems(schedule)
+    if window is not None:
+        yield from _window_problems(window)
+    kind = written.get("kind")
+    if isinstance(kind, str) and kind in get_args(Kind):
+        yield from _truth_problems(kind, window, "ground_truth" in written)
+        yield from _kind_problems(kind, written)
+    if "model" in written and "endpoint" in written:
+        yield _problem("CONFLICT", ("endpoint",), "beside model", "one of the two", "keep the one that is to be asked")
+
+
+def _schedule_problems(schedule: Schedule) -> Iterator[Problem]:
+    given = [name for name in ("cron", "interval", "rrule") if getattr(schedule, name) is not None]
+    one = "one of cron, interval, rrule"
+    if not given:
+        yield _problem("MISSING", ("schedule",), "none of them", one, 'add cron: "0 * * * *" for every hour')
+    elif len(given) > 1:
+        yield _problem("CONFLICT", ("schedule",), " and ".join(given), one, "keep one")
+    if schedule.interval is not None and _seconds(schedule.interval) < SHORTEST_INTERVAL_SECONDS:
+        yield _problem("VALUE", ("schedule", "interval"), schedule.interval, "a minute or more", "write PT1H, say")
+    try:
+        ZoneInfo(schedule.timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):    # ValueError: a path; OSError: a folder of the database
+        yield _problem("VALUE", ("schedule", "timezone"), shown(schedule.timezone), "a zone of the IANA database",
+                       "write UTC or Europe/Berlin, say")
+
+
+def _window_problems(window: Window) -> Iterator[Problem]:
+    if window.length is None and window.offset_start is None:
+        yield _problem("MISSING", ("window",), "neither length nor offset_start", "one of the two",
+                       "add length: PT1H for the last hour")
+    elif window.length is not None and window.offset_start is not None:
+        yield _problem("CONFLICT", ("window", "length"), "beside offset_start", "one of the two",
+                       "keep length, or both offsets")
+    elif window.start_seconds >= window.end_seconds:
+        received = f"from {window.start_seconds:,} s to {window.end_seconds:,} s after the run"
+        yield _problem("VALUE", ("window",), received, "a start before the end", "lengthen the window")
+    if window.layout == "table" and window.time_column is None:
+        yield _problem("MISSING", ("window", "time_column"), "nothing, with layout table",
+                       "the column that says when a row happened", "add time_column")
+    if window.layout != "table" and window.time_column is not None:
+        yield _problem("CONFLICT", ("window", "time_column"), f"beside layout {window.layout}",
+                       "time_column with layout table only", "remove the key: the records carry their time")
+
+
+def _truth_problems(kind: str, window: Window | None, has_truth: bool) -> Iterator[Problem]:
+    needs_labels = kind in ("bias-drift", "model-quality")
+    if has_truth and not needs_labels:
+        yield _problem("CONFLICT", ("ground_truth",), f"beside kind {kind}", "no labels: this kind compares none",
+                       "remove the key")
+    if needs_labels and not has_truth and window is not None and window.layout != "table":
+        yield _problem("MISSING", ("ground_truth",), f"nothing, with kind {kind} and layout {window.layout}",
+                       "where the labels arrive: captured traffic has none", "add ground_truth: {uri: ...}")
+
+
+def _kind_problems(kind: str, written: dict[str, Any]) -> Iterator[Problem]:
+    if kind != "bias-drift" and written.get("rule") == "bootstrap_overlap":
+        yield _problem("CONFLICT", ("rule",), f"bootstrap_overlap, beside kind {kind}", "sagemaker or decision",
+                       "the paper's rule is about bias metrics: choose another")
+    if kind != "bias-drift" and "policy" in written:
+        yield _problem("CONFLICT", ("policy",), f"beside kind {kind}", "a policy with kind bias-drift only",
+                       "remove the key: ranges are of bias metrics")
+    if kind == "attribution-drift" and "model" not in written and "endpoint" not in written:
+        yield _problem("MISSING", ("model",), "neither model nor endpoint", "who explains the live data",
+                       "add model: models:/name/version, or endpoint")
+    if "alarms_per_month" in written and written.get("rule", "decision") != "decision":
+        yield _problem("CONFLICT", ("alarms_per_month",), f"beside rule {shown(written['rule'])}", "rule decision",
+                       "remove the key: the other rules keep no such promise")
+
+
+def _problem(code: str, path: Path, received: str, allowed: str, hint: str) -> Problem:
+    return Problem(f"{CODE}-{code}", field_path(path) if path else ROOT, received, allowed, hint)
