@@ -9,7 +9,7 @@ from typing import Final
 
 from clarify.bias.lattice import N_POINTS
 from clarify.config.columns import listed
-from clarify.config.policy import Policy
+from clarify.config.policy import LIMITS, Policy
 from clarify.results import (
     BiasSection,
     DetectableChange,
@@ -93,7 +93,7 @@ def holm(p_values: Sequence[float], level: float) -> tuple[Step, ...]:
     stopped: float | None = None
     for rank, position in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
         threshold = level / (len(p_values) - rank) if stopped is None else stopped
-        accepted = stopped is None and p_values[position] <= threshold
+        accepted = p_values[position] <= threshold
         stopped = None if accepted else threshold
         steps[position] = Step(threshold, accepted)
     return tuple(steps[position] for position in range(len(p_values)))
@@ -224,8 +224,14 @@ def _missing_facet(bias: FacetBias) -> Reason | None:
 def _detectable(pair: _Pair, level: float) -> DetectableChange | None:
     from clarify.bias.power import detectable_change  # work for reports that leave something open
 
+    least, greatest = LIMITS[pair.metric.name]
+    low, high = pair.evidence.low, pair.evidence.high
     return detectable_change(
-        pair.metric.name, pair.bias.counts, pair.evidence.low, pair.evidence.high, level=level
+        pair.metric.name,
+        pair.bias.counts,
+        None if low is None or low <= least else low,      # nothing can lie beyond the end of the scale
+        None if high is None or high >= greatest else high,
+        level=level,
     )
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from clarify.bias.catalog import Metric, metrics_of
 from clarify.bias.contingency import ContingencyTable, FlipCounts, FlipFailure, FoldedTable
 from clarify.bias.intervals import Plausible, StratifiedValues, plausible_values
 from clarify.bias.reading import AWS, HONEST
 from clarify.errors import ConfigError, Problem, UndefinedMetricError
-from clarify.results import AwsValue, FacetBias, MetricValue, Reason, Stage
+from clarify.results import AwsValue, FacetBias, MetricValue, RangeEvidence, Reason, Stage
+
+if TYPE_CHECKING:
+    from clarify.config.policy import AllowedRange  # brings pydantic along, which formulas can do without
 
 Flips = FlipCounts | FlipFailure | None
 
@@ -35,6 +39,7 @@ def evaluate(
     flips: Flips = None,
     aws_flips: Flips = None,
     level: float = 0.95,
+    ranges: Mapping[str, AllowedRange] | None = None,
 ) -> FacetBias:
     """Compute the requested metrics of one group of one facet.
 
@@ -53,6 +58,8 @@ def evaluate(
         the same as ``flips``.
     level : float
         Of the intervals.
+    ranges : mapping of a metric's name to the values it may take, or None
+        Metrics with a range get the evidence that verdicts are made of; :mod:`clarify.verdicts`.
 
     Returns
     -------
@@ -73,7 +80,8 @@ def evaluate(
         )
     folded = table.as_aws().with_flips(flips if aws_flips is None else aws_flips)
     known = table.known().with_flips(flips)
-    values = tuple(_metric_value(metric, folded, known, level) for metric in metrics)
+    allowed = ranges or {}
+    values = tuple(_metric_value(metric, folded, known, level, allowed.get(metric.name)) for metric in metrics)
     return FacetBias(facet, value_or_threshold, stage, table.facet_counts(), values)
 
 
@@ -102,7 +110,27 @@ def _with_smoothing(metric: Metric, plausible: Plausible | None, detail: str) ->
     return detail
 
 
-def _metric_value(metric: Metric, folded: FoldedTable, known: FoldedTable, level: float) -> MetricValue:
+def evidence(metric: Metric, plausible: Plausible | None, allowed: AllowedRange) -> RangeEvidence:
+    """How the counts speak to an allowed range, by the tail masses that the interval is made of; p None without one.
+
+    An edge that no value of the metric lies beyond is no limit, so a value at the end of its scale does not touch it.
+
+    Raises
+    ------
+    ConfigError
+        If the range has a lower limit above 0 for a distance.
+    """
+    if plausible is None:
+        return RangeEvidence(allowed.low, allowed.high)
+    low = None if allowed.low is None or allowed.low <= metric.low else allowed.low
+    high = None if allowed.high is None or allowed.high >= metric.high else allowed.high
+    p = plausible.tail_p(low, high)
+    return RangeEvidence(allowed.low, allowed.high, p.outside, p.inside)
+
+
+def _metric_value(
+    metric: Metric, folded: FoldedTable, known: FoldedTable, level: float, allowed: AllowedRange | None
+) -> MetricValue:
     honest = estimate(metric, known)
     return MetricValue(
         name=metric.name,
@@ -114,4 +142,5 @@ def _metric_value(metric: Metric, folded: FoldedTable, known: FoldedTable, level
         sparse_strata=(
             honest.plausible.disparity.sparse_share if isinstance(honest.plausible, StratifiedValues) else None
         ),
+        evidence=None if allowed is None else evidence(metric, honest.plausible, allowed),
     )

@@ -135,9 +135,14 @@ def _containing(point: float | None, interval: Interval) -> Interval:
 
 
 def _touching(point: float | None, low: float | None, high: float | None, p: TailP) -> TailP:
-    """The interval contains the point, so a point outside forbids "inside" and a point inside forbids "outside"."""
+    """The interval contains the point, so a point outside forbids "inside" and a point inside forbids "outside".
+
+    A point on an edge is a tie: the interval reaches to the edge at every level, and neither is shown.
+    """
     if point is None:
         return p
+    if point in (low, high):
+        return TailP(1.0, 1.0)
     is_inside = (low is None or point >= low) and (high is None or point <= high)
     return TailP(1.0, p.inside) if is_inside else TailP(p.outside, 1.0)
 

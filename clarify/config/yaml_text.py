@@ -36,8 +36,12 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
+def _as_written(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Any:
+    return loader.construct_scalar(node)
+
+
 _Loader.add_implicit_resolver(_CORE + "float", re.compile(r"^[-+]?\d+(?:\.\d+)?[eE][-+]?\d+$"), list("-+0123456789"))
-_Loader.add_constructor(_CORE + "timestamp", lambda loader, node: loader.construct_scalar(node))
+_Loader.add_constructor(_CORE + "timestamp", _as_written)
 
 
 def read_yaml(content: bytes, *, root: str, prefix: str) -> tuple[Any, tuple[Problem, ...]]:
