@@ -231,6 +231,7 @@ class SegmentBias:
     rows: int
     pre_training: tuple[FacetBias, ...] = ()
     post_training: tuple[FacetBias, ...] = ()
+    unknown_rows: int = 0                     # of ``__default__``: rows that are there because their value is missing
 
 
 @dataclass(frozen=True)

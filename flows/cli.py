@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from clarify.config.shap_options import DEFAULT_TOLERANCE
+from flows.documents import schema
+from flows.planning import plan
+from flows.propose import init
 
 if TYPE_CHECKING:
     from clarify.errors import ClarifyError
@@ -192,6 +195,11 @@ def demo(
         with _progress(quiet=quiet) as report:
             published = _run(request, report, direct=direct)
         _print_findings(published, as_json=False)
+
+
+app.command()(init)
+app.command()(plan)
+app.command()(schema)
 
 
 def _run(request: AnalysisRequest, report: ReportProgress, *, direct: bool) -> PublishedAnalysis:

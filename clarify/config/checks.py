@@ -12,12 +12,13 @@ from clarify.config.analysis import (
     Shap,
     TimeSeriesData,
 )
-from clarify.config.columns import closest, column_name, feature_columns, listed
+from clarify.config.columns import DOCUMENTS, TABLES, by_column, closest, column_name, feature_columns, listed
+from clarify.config.dataset_checks import document_checks, side_table_checks, stated_columns
 from clarify.config.json_text import shown
+from clarify.config.template_checks import template_checks
 from clarify.errors import Problem
 
-TABLES = ("text/csv", "application/x-parquet")
-DOCUMENTS = ("application/json", "application/jsonlines")
+__all__ = ["CHECKS", "DOCUMENTS", "TABLES", "cross_field_problems", "missing_column", "missing_columns", "references"]
 
 
 def cross_field_problems(config: AnalysisConfig) -> Iterator[Problem]:
@@ -88,7 +89,7 @@ def _facets(config: AnalysisConfig) -> Iterator[Problem]:
         field = f"facet[{position}]"
         values = facet.value_or_threshold
         yield from _repeated(f"{field}.value_or_threshold", values or ())
-        key = _same_column(config, facet.name_or_index)
+        key = _same_column(config, facet.name_or_index, _facet_headers(config))
         group = None if values is None else frozenset(shown(value) for value in values)
         earlier = seen.setdefault(key, [])
         if group in earlier or (earlier and (group is None or None in earlier)):
@@ -107,32 +108,42 @@ def _repeated(field: str, values: Sequence[object]) -> Iterator[Problem]:
         yield Problem("CFG-VALUE", field, f"[{', '.join(written)}]", "each value once", "remove the repeated value")
 
 
-def _same_column(config: AnalysisConfig, reference: str | int) -> str | int:
+def _same_column(config: AnalysisConfig, reference: str | int, headers: Sequence[str] | None = None) -> str | int:
     """Name and position of one column count as the same when the headers tell."""
-    return (column_name(reference, config.headers) if config.headers else None) or reference
+    headers = headers if headers is not None else config.headers
+    return (column_name(reference, headers) if headers else None) or reference
+
+
+def _facet_headers(config: AnalysisConfig) -> Sequence[str] | None:
+    """The columns that a facet's position counts, when the config names them."""
+    return config.headers if config.facet_dataset_uri is None else config.facet_headers or ()
 
 
 def _headers(config: AnalysisConfig) -> Iterator[Problem]:
-    headers = config.headers or ()
-    for position, name in enumerate(headers):
-        if name in headers[:position]:
-            yield Problem(
-                "CFG-HEADER-DUPLICATE", f"headers[{position}]", shown(name), "each column name once",
-                "rename one of the two columns",
-            )
+    for field in ("headers", "facet_headers", "predicted_label_headers"):
+        headers = getattr(config, field) or ()
+        for position, name in enumerate(headers):
+            if name in headers[:position]:
+                yield Problem(
+                    "CFG-HEADER-DUPLICATE", f"{field}[{position}]", shown(name), "each column name once",
+                    "rename one of the two columns",
+                )
 
 
 def references(config: AnalysisConfig) -> Iterator[tuple[str, str | int, str]]:
     """Every column of the dataset that the config names: field path, reference, AWS's words when it is missing."""
-    if config.label is not None:
+    by_path = config.dataset_type in DOCUMENTS
+    if config.label is not None and not by_path:
         yield "label", config.label, "Headers must contain label."
-    if config.predicted_label is not None and config.predicted_label_dataset_uri is None:
+    if config.predicted_label is not None and config.predicted_label_dataset_uri is None and not by_path:
         yield "predicted_label", config.predicted_label, ""
     if config.facet_dataset_uri is None:
         for position, facet in enumerate(config.facets):
             yield f"facet[{position}].name_or_index", facet.name_or_index, "Unable to locate the facet."
     if config.group_variable is not None:
         yield "group_variable", config.group_variable, ""
+    if config.joinsource_name_or_index is not None:
+        yield "joinsource_name_or_index", config.joinsource_name_or_index, ""
     for position, reference in enumerate(config.excluded_columns or ()):
         yield f"excluded_columns[{position}]", reference, ""
     for position, reference in enumerate(config.methods.shap.features_to_explain or () if config.methods.shap else ()):
@@ -144,20 +155,25 @@ def references(config: AnalysisConfig) -> Iterator[tuple[str, str | int, str]]:
 def missing_columns(config: AnalysisConfig, columns: Sequence[str], *, code: str) -> Iterator[Problem]:
     """The columns that the config names and the dataset does not have, each with the name most like it."""
     for field, reference, told in references(config):
-        if column_name(reference, columns) is not None:
-            continue
-        if isinstance(reference, int):
-            allowed, hint = f"0 to {len(columns) - 1}", "count the columns from 0, or name the column"
-        else:
-            near = closest(reference, columns)
-            allowed = f"a column of the dataset: {listed(columns)}"
-            hint = f"did you mean {near!r}?" if near else "name an existing column"
-        yield Problem(code, field, shown(reference), allowed, f"{hint} AWS answers: {told}" if told else hint)
+        if column_name(reference, columns) is None:
+            yield missing_column(field, reference, columns, told=told, code=code)
+
+
+def missing_column(field: str, reference: str | int, columns: Sequence[str], *, told: str, code: str) -> Problem:
+    """A column that is named and not there, with the name most like it and what AWS says."""
+    if isinstance(reference, int):
+        allowed, hint = f"0 to {len(columns) - 1}", "count the columns from 0, or name the column"
+    else:
+        near = closest(reference, columns)
+        allowed = f"a column of the dataset: {listed(columns)}"
+        hint = f"did you mean {near!r}?" if near else "name an existing column"
+    return Problem(code, field, shown(reference), allowed, f"{hint} AWS answers: {told}" if told else hint)
 
 
 def _columns(config: AnalysisConfig) -> Iterator[Problem]:
-    if config.headers and config.dataset_type in TABLES:
-        yield from missing_columns(config, config.headers, code="CFG-COLUMN-UNKNOWN")
+    columns = stated_columns(config)
+    if columns is not None:
+        yield from missing_columns(config, columns, code="CFG-COLUMN-UNKNOWN")
 
 
 def _labels(config: AnalysisConfig) -> Iterator[Problem]:
@@ -195,7 +211,8 @@ def _features_to_explain(config: AnalysisConfig, shap: Shap) -> Iterator[Problem
 
 def _features_only(config: AnalysisConfig, field: str, chosen: Sequence[str | int]) -> Iterator[Problem]:
     yield from _repeated(field, [_same_column(config, reference) for reference in chosen])
-    labels = {_same_column(config, label) for label in (config.label, config.predicted_label) if label is not None}
+    named = by_column(config, config.headers or ())
+    labels = {_same_column(config, label) for label in (named.label, named.predicted_label) if label is not None}
     for position, reference in enumerate(chosen):
         if _same_column(config, reference) in labels:
             yield Problem(
@@ -259,12 +276,6 @@ def _predictor(config: AnalysisConfig) -> Iterator[Problem]:
                           "no endpoint_name beside it", hint)
 
 
-def _documents(config: AnalysisConfig) -> Iterator[Problem]:
-    if config.dataset_type in DOCUMENTS and config.features is None and config.time_series_data_config is None:
-        yield Problem("CFG-MISSING", "features", f"nothing, with {config.dataset_type}",
-                      "the JMESPath of the features", 'add "features": "<path>"')
-
-
 def _time_series(config: AnalysisConfig) -> Iterator[Problem]:
     series, method = config.time_series_data_config, config.methods.asymmetric_shapley_value
     if series is not None:
@@ -303,6 +314,6 @@ def _series(config: AnalysisConfig, series: TimeSeriesData) -> Iterator[Problem]
 
 
 CHECKS: tuple[Callable[[AnalysisConfig], Iterator[Problem]], ...] = (
-    _methods, _bias, _metric_names, _facets, _headers, _columns, _labels, _shap, _pdp, _predictor, _documents,
-    _time_series,
+    _methods, _bias, _metric_names, _facets, _headers, _columns, _labels, _shap, _pdp, _predictor, document_checks,
+    side_table_checks, _time_series, template_checks,
 )

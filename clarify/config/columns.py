@@ -8,12 +8,28 @@ from collections.abc import Iterable, Sequence
 from clarify.config.analysis import AnalysisConfig
 from clarify.errors import clip
 
+TABLES = ("text/csv", "application/x-parquet")
+DOCUMENTS = ("application/json", "application/jsonlines")
+
 
 def column_name(reference: str | int, columns: Sequence[str]) -> str | None:
     """The column a name or a position from 0 stands for; None when there is no such column."""
     if isinstance(reference, int):
         return columns[reference] if 0 <= reference < len(columns) else None
     return reference if reference in columns else None
+
+
+def by_column(config: AnalysisConfig, columns: Sequence[str]) -> AnalysisConfig:
+    """The config with label and predicted label by name, where JSON has them by path; others stay as they are.
+
+    Columns of JSON Lines and JSON end with the label and the predicted label, as far as the config has them.
+    """
+    if config.dataset_type not in DOCUMENTS:
+        return config
+    keys = [key for key in ("label", "predicted_label") if getattr(config, key) is not None]
+    if len(columns) < len(keys):
+        return config
+    return config.model_copy(update=dict(zip(keys, columns[len(columns) - len(keys) :], strict=True)))
 
 
 def feature_columns(config: AnalysisConfig, columns: Sequence[str]) -> tuple[str, ...]:

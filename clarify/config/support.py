@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from clarify.config.analysis import AnalysisConfig
 from clarify.config.checks import DOCUMENTS, TABLES
 from clarify.config.json_text import shown
+from clarify.config.template_checks import foreign_problems
 from clarify.errors import ConfigError, Problem
 from clarify.results import Notice
 
@@ -31,6 +32,12 @@ NO_EFFECT = (
     ("predictor.accelerator_type", "the model is served on this machine"),
     ("predictor.endpoint_name_prefix", "endpoints are leased under names of their own"),
 )
+
+TABLES_ONLY = (("features", "a table has columns, a path into records is for JSON Lines and JSON"),)
+
+
+# How a container is asked on /invocations; our own server and tensor servers have protocols of their own.
+INVOCATIONS_ONLY = ("content_template", "record_template", "custom_attributes", "target_model")
 
 
 def unsupported(
@@ -74,10 +81,20 @@ def ensure_runnable(config: AnalysisConfig, *, endpoint: str | None = None, mode
 
 def notices_without_effect(config: AnalysisConfig) -> tuple[Notice, ...]:
     """One CFG-NO-EFFECT notice for each key that is understood and changes nothing."""
+    paths = (*NO_EFFECT, *(TABLES_ONLY if config.dataset_type in TABLES else ()))
     return tuple(
         Notice("CFG-NO-EFFECT", path, f"{shown(_at(config, path))} has no effect: {why}")
-        for path, why in NO_EFFECT
+        for path, why in paths
         if _at(config, path) is not None
+    )
+
+
+def notices_without_invocations(config: AnalysisConfig) -> tuple[Notice, ...]:
+    """One CFG-NO-EFFECT notice for each key that shapes requests to /invocations, when none are sent there."""
+    return tuple(
+        Notice("CFG-NO-EFFECT", f"predictor.{key}", "has no effect: this server is not asked on /invocations")
+        for key in INVOCATIONS_ONLY
+        if _at(config, f"predictor.{key}") is not None
     )
 
 
@@ -91,6 +108,8 @@ def _unsupported(config: AnalysisConfig, endpoint: str | None, model: str | None
     if endpoint is None and model is None:
         yield from _endpoint_name(config)
     yield from _content_types(config, endpoint)
+    if endpoint is not None:
+        yield from foreign_problems(config)
 
 
 def _endpoint_name(config: AnalysisConfig) -> Iterator[Problem]:

@@ -1,8 +1,8 @@
 """Raw values -> codes: which rows are facet d, which labels are positive.
 
-The one place where thresholds are applied and listed values are matched. Types follow AWS's inference
-wherever AWS gives a result; where AWS's reading selects nobody although the listed value is in the column,
-the column is read as categorical and the notice ``TYPE-AWS-WOULD-FAIL`` says so.
+The one place where thresholds are applied and listed values are matched. A column is read as declared, else as AWS
+infers, wherever AWS gives a result; where AWS's reading selects nobody although the listed code is in the column,
+it is read as categorical and the notice ``TYPE-AWS-WOULD-FAIL`` says so.
 """
 
 from __future__ import annotations
@@ -10,40 +10,43 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from clarify.data.profile import ColumnProfile
+from clarify.data.column_types import to_kind
+from clarify.data.matching import Matched, Scalar, canonical, match
+from clarify.data.readings import ColumnFacts, Reading, aws_reading, kind_of, may_hold_codes, reading_of
 from clarify.errors import DataError, Problem
 from clarify.features import Kind
-from clarify.results import ColumnSummary, Notice
+from clarify.results import Notice
 
-Scalar = str | int | float | bool
-Reading = Literal["categorical", "continuous"]
+__all__ = [
+    "NOT_SELECTED",
+    "SELECTED",
+    "UNKNOWN",
+    "Coding",
+    "ColumnFacts",
+    "Reading",
+    "Scalar",
+    "as_numbers",
+    "aws_reading",
+    "canonical",
+    "code_facet",
+    "code_label",
+    "code_predicted_label",
+    "kind_of",
+    "kind_of_column",
+    "one_array",
+    "printed",
+    "reading_of",
+    "reads_like_label",
+]
 
 SELECTED, NOT_SELECTED, UNKNOWN = 1, 0, 2
-CONTINUOUS_FROM_UNIQUENESS = 0.05       # AWS: distinct / non-null at or above this reads integers as continuous
 MOST_GROUPS = 1_000
-
-
-@dataclass(frozen=True)
-class ColumnFacts:
-    """What the first pass learnt of one column; ``values`` in order of first appearance, None when too many."""
-
-    summary: ColumnSummary
-    values: tuple[Scalar, ...] | None
-    counts: tuple[int, ...] | None
-    uniqueness: float                    # distinct over non-null values
-
-    @classmethod
-    def of(cls, profile: ColumnProfile) -> ColumnFacts:
-        found = profile.typed_values
-        values = None if found is None else tuple(item.value for item in found)
-        counts = None if found is None else tuple(item.count for item in found)
-        return cls(profile.summary(), values, counts, profile.uniqueness)
+DECLARE = "declare the column's reading in a types document to settle it"
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Coding:
     column: str
     reading: Reading
     text: str                            # AWS's value_or_threshold: 'a,b' or '(40.0, 60.0]'
-    values: tuple[Scalar, ...] = ()
+    values: tuple[Scalar, ...] = ()      # in the column's own spelling
     threshold: float | None = None
     notices: tuple[Notice, ...] = ()
 
@@ -63,13 +66,15 @@ class Coding:
             return _above(column, self.threshold if self.threshold is not None else math.nan)
         return _among(column, self.values)
 
-
     def selects(self, value: Scalar, facts: ColumnFacts) -> bool:
         """Whether one value of the column is in the group."""
         if self.reading == "continuous":
             return self.threshold is not None and float(value) > self.threshold
-        kind = kind_of_column(facts)
-        return canonical(value, kind) in {canonical(listed, kind) for listed in self.values}
+        return canonical(value, facts.kind) in {canonical(listed, facts.kind) for listed in self.values}
+
+    def noting(self, *notices: Notice) -> Coding:
+        """The same coding with more to say."""
+        return replace(self, notices=(*self.notices, *notices))
 
 
 def _above(column: pa.ChunkedArray, threshold: float) -> NDArray[np.int8]:
@@ -90,67 +95,6 @@ def _among(column: pa.ChunkedArray, listed: tuple[Scalar, ...]) -> NDArray[np.in
     )
     codes: NDArray[np.int8] = table[encoded.indices.fill_null(len(table) - 1).to_numpy(zero_copy_only=False)]
     return codes
-
-
-def canonical(value: Scalar, kind: Kind) -> Scalar:
-    """A listed or observed value in the column's own kind, so that 1, "1" and 1.0 name the same group.
-
-    A value that cannot be brought into the kind is returned as it is and matches nothing.
-    """
-    if kind == "bool":
-        spelled = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
-        return spelled.get(str(value).strip().lower(), str(value))
-    if kind == "text":
-        return str(value)
-    try:
-        return float(value)
-    except ValueError:
-        return str(value)
-
-
-def kind_of(arrow_type: pa.DataType) -> Kind:
-    """Our word for an Arrow type."""
-    if pa.types.is_dictionary(arrow_type):
-        return kind_of(arrow_type.value_type)
-    if pa.types.is_boolean(arrow_type):
-        return "bool"
-    if pa.types.is_integer(arrow_type):
-        return "int"
-    if pa.types.is_floating(arrow_type) or pa.types.is_decimal(arrow_type):
-        return "float"
-    return "text"
-
-
-# --- which reading AWS's inference gives ---------------------------------------------------------------------
-
-
-def aws_reading(facts: ColumnFacts, listed: Sequence[Scalar]) -> Reading:
-    """AWS's type inference for a facet, label or predicted label column (contract: smclarify ``common.py``)."""
-    if len(listed) > 1:
-        return "categorical"
-    summary = facts.summary
-    if summary.kind == "bool":
-        return "categorical"
-    if summary.kind == "text":
-        return "continuous" if _castable_to_integer(facts) and _is_spread(facts) else "categorical"
-    if summary.kind == "float" or summary.nulls:    # pandas holds integers with nulls as floats
-        return "continuous"
-    return "continuous" if _is_spread(facts) else "categorical"
-
-
-def _is_spread(facts: ColumnFacts) -> bool:
-    return facts.uniqueness >= CONTINUOUS_FROM_UNIQUENESS
-
-
-def _castable_to_integer(facts: ColumnFacts) -> bool:
-    if not facts.values:
-        return False
-    return all(_integer_text(str(value)) for value in facts.values)
-
-
-def _integer_text(text: str) -> bool:
-    digits = text.strip().removeprefix("-").removeprefix("+")
-    return digits.isascii() and digits.isdigit()
 
 
 # --- resolving what the config lists -------------------------------------------------------------------------
@@ -186,9 +130,9 @@ def code_predicted_label(
     Raises
     ------
     DataError
-        With AWS's words: when the two columns infer to different types, or nobody is predicted positive.
+        With AWS's words: when the two columns cannot be read alike, or nobody is predicted positive.
     """
-    if aws_reading(facts, listed) != aws_reading(label_facts, listed):
+    if not reads_like_label(facts, label_facts, listed):
         raise DataError(
             Problem(
                 code="DATA-LABEL-TYPES",
@@ -198,13 +142,10 @@ def code_predicted_label(
                 hint="Predicted Label Column series datatype is not the same as Label Column series",
             )
         )
-    coding = replace(label, column=facts.summary.name, notices=())
-    if label.reading == "categorical":
-        some = facts.values is None or _selects_any(coding, facts)
-    else:
-        top = _maximum(facts)
-        some = top is not None and label.threshold is not None and top > label.threshold
-    if not some:
+    coding = _predicted_as_label(facts, listed, label)
+    if not _infers_alike(facts, label_facts, listed):
+        coding = coding.noting(_read_as_label(facts, label_facts, coding))
+    if not _selects_any(coding, facts):
         raise DataError(
             Problem(
                 code="DATA-NO-POSITIVE-PREDICTION",
@@ -218,11 +159,38 @@ def code_predicted_label(
     return coding
 
 
+def reads_like_label(facts: ColumnFacts, label_facts: ColumnFacts, listed: Sequence[Scalar]) -> bool:
+    """Whether predicted labels can be read as the labels are.
+
+    Either AWS infers one type for both (nulls aside, which make it read integers as floats), or the reader cannot
+    go wrong: all predicted values are values of the label, or both columns are numbers above one threshold.
+    """
+    if _infers_alike(facts, label_facts, listed):
+        return True
+    if reading_of(label_facts, listed) == "continuous" and not may_hold_codes(label_facts):
+        return facts.kind in ("int", "float")
+    if facts.values is None or label_facts.values is None:
+        return False
+    known = {canonical(value, label_facts.kind) for value in label_facts.values}
+    return bool(facts.values) and {canonical(value, label_facts.kind) for value in facts.values} <= known
+
+
+def _infers_alike(facts: ColumnFacts, label_facts: ColumnFacts, listed: Sequence[Scalar]) -> bool:
+    return reading_of(facts.without_nulls(), listed) == reading_of(label_facts.without_nulls(), listed)
+
+
+def _predicted_as_label(facts: ColumnFacts, listed: Sequence[Scalar], label: Coding) -> Coding:
+    if label.reading == "continuous":
+        return replace(label, column=facts.summary.name, notices=())
+    return replace(_categorical(facts, listed, "predicted_label"), text=label.text)
+
+
 def code_facet(facts: ColumnFacts, listed: Sequence[Scalar], *, where: str) -> tuple[Coding, ...]:
     """The groups of one facet: the listed one, or every value in turn against the rest."""
     if listed:
         return (_code_listed(facts, listed, where=f"{where}.value_or_threshold"),)
-    if aws_reading(facts, ()) == "continuous" and (facts.values is None or facts.summary.kind == "float"):
+    is_continuous = reading_of(facts, ()) == "continuous"
+    if is_continuous and (facts.declared or facts.values is None or facts.kind == "float"):
         raise DataError(_threshold_needed(facts, f"{where}.value_or_threshold"))
     values = facts.values
     if values is None or len(values) > MOST_GROUPS:
@@ -235,8 +203,8 @@ def code_facet(facts: ColumnFacts, listed: Sequence[Scalar], *, where: str) -> t
                 hint="list the values whose treatment you want to measure, or bin the column",
             )
         )
-    notices: tuple[Notice, ...] = ()
-    if aws_reading(facts, ()) == "continuous":
+    notices = _declared_otherwise(facts, (), where)
+    if is_continuous:
         if len(values) > max(2, math.isqrt(facts.summary.rows)):
             raise DataError(_threshold_needed(facts, f"{where}.value_or_threshold"))
         notices = (_aws_would_fail(facts, where, "AWS reads it as continuous and asks for a threshold"),)
@@ -248,53 +216,64 @@ def code_facet(facts: ColumnFacts, listed: Sequence[Scalar], *, where: str) -> t
 def _code_listed(
     facts: ColumnFacts, listed: Sequence[Scalar], *, where: str, maximum: float | None = None
 ) -> Coding:
-    if aws_reading(facts, listed) == "categorical":
-        return _categorical(facts, listed)
-    threshold = _threshold(facts, listed[0], where)
+    said = _declared_otherwise(facts, listed, where)
+    if reading_of(facts, listed) == "categorical":
+        return _categorical(facts, listed, where).noting(*said)
+    threshold = _threshold(facts, listed, where)
+    text = _interval_text(listed[0], threshold, facts)
+    coding = Coding(facts.summary.name, "continuous", text, threshold=threshold, notices=said)
+    if isinstance(listed[0], str):
+        coding = coding.noting(_respelt(facts, where, listed[0], threshold))
     top = _maximum(facts) if maximum is None else maximum
-    continuous = Coding(facts.summary.name, "continuous", _interval_text(threshold, top, facts), threshold=threshold)
-    if top is not None and top > threshold:
-        if _is_small_code(facts, listed[0]):
-            note = _read_as_range(facts, where, continuous, listed[0])
-            return replace(continuous, notices=(note,))
-        return continuous
-    exact = _categorical(facts, listed)
-    if facts.values is None or not _selects_any(exact, facts):
-        return continuous
-    why = f"AWS reads it as continuous and finds no value above {printed(listed[0])}"
-    return replace(exact, notices=(_aws_would_fail(facts, where, why),))
+    if facts.declared:
+        return coding if _lies_above(top, threshold) else coding.noting(_nobody_above(facts, where, coding))
+    if _lies_above(top, threshold):
+        is_a_code = may_hold_codes(facts) and _holds(facts, listed)
+        return coding.noting(_read_as_range(facts, where, coding, listed[0])) if is_a_code else coding
+    if may_hold_codes(facts) and _holds(facts, listed):
+        why = f"AWS reads it as continuous and finds no value above {printed(listed[0])}"
+        return _categorical(facts, listed, where).noting(_aws_would_fail(facts, where, why))
+    return coding.noting(_nobody_above(facts, where, coding))
 
 
-def _categorical(facts: ColumnFacts, listed: Sequence[Scalar]) -> Coding:
-    return Coding(facts.summary.name, "categorical", ",".join(printed(value) for value in listed), tuple(listed))
+def _lies_above(top: float | None, threshold: float) -> bool:
+    return top is not None and top > threshold
+
+
+def _categorical(facts: ColumnFacts, listed: Sequence[Scalar], where: str) -> Coding:
+    """The listed values in the column's own spelling; AWS's text keeps the config's."""
+    name = facts.summary.name
+    matched = match(listed, facts.kind, facts.values, column=name, where=where)
+    text = ",".join(printed(value) for value in listed)
+    return Coding(name, "categorical", text, matched.values, notices=_matching_notices(facts, matched, where))
+
+
+def _holds(facts: ColumnFacts, listed: Sequence[Scalar]) -> bool:
+    return _selects_any(_categorical(facts, listed, ""), facts)
 
 
 def _selects_any(coding: Coding, facts: ColumnFacts) -> bool:
-    return any(coding.selects(value, facts) for value in facts.values or ())
+    """Whether some row is in the group; taken for granted when the values are too many to know."""
+    if coding.reading == "continuous":
+        return coding.threshold is not None and _lies_above(_maximum(facts), coding.threshold)
+    return facts.values is None or any(coding.selects(value, facts) for value in facts.values)
 
 
 def kind_of_column(facts: ColumnFacts) -> Kind:
-    return {"int": "int", "float": "float", "bool": "bool"}.get(facts.summary.kind, "text")  # type: ignore[return-value]
+    return facts.kind
 
 
-def _is_small_code(facts: ColumnFacts, listed: Scalar) -> bool:
-    """Whether the value looks like a group code that happens to sit below the maximum: worth a warning."""
-    values = facts.values
-    if values is None or len(values) > 10:
-        return False
-    return any(canonical(value, kind_of_column(facts)) == canonical(listed, kind_of_column(facts)) for value in values)
-
-
-def _threshold(facts: ColumnFacts, listed: Scalar, where: str) -> float:
+def _threshold(facts: ColumnFacts, listed: Sequence[Scalar], where: str) -> float:
     try:
-        return float(listed)
+        (one,) = listed
+        return float(one)
     except ValueError as error:
         raise DataError(
             Problem(
                 code="DATA-THRESHOLD",
                 field=where,
-                received=repr(listed),
-                allowed=f"a number: column '{facts.summary.name}' is read as continuous",
+                received=", ".join(map(repr, listed)),
+                allowed=f"one number: column '{facts.summary.name}' is read as continuous",
                 hint="Facet/label value provided must be a single numeric threshold for continuous data",
             )
         ) from error
@@ -328,16 +307,18 @@ def _median(facts: ColumnFacts) -> float | None:
 def _maximum(facts: ColumnFacts) -> float | None:
     if facts.summary.maximum is not None:
         return facts.summary.maximum
-    if facts.summary.kind == "text" and facts.values:
+    if facts.kind == "text" and facts.values:
         return max(float(value) for value in facts.values)
     return None
 
 
-def _interval_text(threshold: float, top: float | None, facts: ColumnFacts) -> str:
-    """AWS's text of the range: integers when column and threshold are integers, else Python's floats."""
-    whole = facts.summary.kind in ("int", "text") and not facts.summary.nulls and threshold.is_integer()
-    low, high = threshold, math.nan if top is None else top
-    return f"({int(low)}, {int(high)}]" if whole and top is not None else f"({float(low)}, {float(high)}]"
+def _interval_text(listed: Scalar, threshold: float, facts: ColumnFacts) -> str:
+    """AWS's text of the range: integers when column and threshold are written as such, else Python's floats."""
+    top = _maximum(facts)
+    whole = facts.kind in ("int", "text") and not facts.summary.nulls and isinstance(listed, int)
+    if whole and top is not None:
+        return f"({int(threshold)}, {int(top)}]"
+    return f"({threshold}, {float('nan') if top is None else float(top)}]"
 
 
 def printed(value: Scalar | None) -> str:
@@ -351,12 +332,36 @@ def _some_values(facts: ColumnFacts) -> str:
     return shown + (", ..." if len(values) > 10 else "")
 
 
+# --- what the reader must know -------------------------------------------------------------------------------
+
+
+def _matching_notices(facts: ColumnFacts, matched: Matched, where: str) -> tuple[Notice, ...]:
+    respelt = tuple(_respelt(facts, where, value, own) for value, own in matched.respelt)
+    if not matched.repeated:
+        return respelt
+    again = ", ".join(map(repr, matched.repeated))
+    return (*respelt, Notice("DATA-VALUE-REPEATED", where, f"{again} is listed twice and counts once"))
+
+
+def _respelt(facts: ColumnFacts, where: str, value: Scalar, own: Scalar) -> Notice:
+    message = f"{value!r} is read as {own!r}: column '{facts.summary.name}' holds {facts.kind} values"
+    return Notice("TYPE-RESPELT", where, message)
+
+
+def _declared_otherwise(facts: ColumnFacts, listed: Sequence[Scalar], where: str) -> tuple[Notice, ...]:
+    inferred = aws_reading(facts, listed)
+    if facts.declared is None or facts.declared == inferred:
+        return ()
+    message = f"column '{facts.summary.name}' is {facts.declared} by declaration; AWS would read it as {inferred}"
+    return (Notice("TYPE-DECLARED", where, message),)
+
+
 def _aws_would_fail(facts: ColumnFacts, where: str, why: str) -> Notice:
     return Notice(
         "TYPE-AWS-WOULD-FAIL",
         where,
         f"column '{facts.summary.name}' is read as categorical: {facts.summary.distinct} distinct values in"
-        f" {facts.summary.rows - facts.summary.nulls} rows; {why}",
+        f" {facts.summary.rows - facts.summary.nulls} rows; {why}; {DECLARE}",
     )
 
 
@@ -365,15 +370,35 @@ def _read_as_range(facts: ColumnFacts, where: str, coding: Coding, listed: Scala
         "TYPE-READ-AS-RANGE",
         where,
         f"column '{facts.summary.name}' is read as continuous, as AWS does, so the group is {coding.text} and not"
-        f" the rows equal to {printed(listed)}; give the column as text to name groups by value",
+        f" the rows equal to {printed(listed)}; {DECLARE}",
     )
+
+
+def _nobody_above(facts: ColumnFacts, where: str, coding: Coding) -> Notice:
+    top = printed(_maximum(facts))
+    message = f"no row of column '{facts.summary.name}' lies above {coding.threshold}; its largest value is {top}"
+    return Notice("DATA-NO-ROWS-ABOVE", where, message)
+
+
+def _read_as_label(facts: ColumnFacts, label_facts: ColumnFacts, coding: Coding) -> Notice:
+    return Notice(
+        "TYPE-READ-AS-LABEL",
+        "predicted_label",
+        f"column '{facts.summary.name}' ({facts.kind}) is read as {coding.reading}, as column"
+        f" '{label_facts.summary.name}' ({label_facts.kind}) is; AWS infers two types and stops",
+    )
+
+
+# --- columns as arrays ---------------------------------------------------------------------------------------
 
 
 def as_numbers(column: pa.ChunkedArray) -> NDArray[np.float64]:
     """A numeric, boolean or castable text column as float64, null as NaN."""
-    return np.asarray(
-        one_array(column).cast(pa.float64(), safe=False).fill_null(math.nan).to_numpy(zero_copy_only=False)
+    array = one_array(column)
+    numbers = to_kind(array, "float", "column") if pa.types.is_string(array.type) else array.cast(
+        pa.float64(), safe=False
     )
+    return np.asarray(numbers.fill_null(math.nan).to_numpy(zero_copy_only=False))
 
 
 def one_array(column: pa.ChunkedArray) -> pa.Array:

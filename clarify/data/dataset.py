@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -14,6 +14,7 @@ import pyarrow.parquet
 from clarify.data import formats, storage
 from clarify.data.column_types import ARROW_TYPES, declared_kind, to_kind
 from clarify.data.profile import SourceProfile
+from clarify.data.read_ahead import read_ahead
 from clarify.data.source import Format, Source, SourceFile, dataset_digest, read_source_file
 from clarify.errors import DataError, Problem
 from clarify.features import Kind
@@ -23,7 +24,6 @@ ROW_GROUP_ROWS = 8_192
 SLAB_ROWS = 122 * ROW_GROUP_ROWS        # 999,424: the largest whole number of row groups below a million
 SLAB_BYTES = 128 * 1024 * 1024
 STAGING_VERSION = 1                     # part of every key: raise it when the staged bytes change
-OnSlab = Callable[[pa.Table], None]
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,8 @@ class Fragment:
 @dataclass(frozen=True)
 class Dataset:
     """A typed dataset; ``fragments`` are its row groups in dataset order (file, then row).
+
+    A dataset that was only counted has no fragments, and its rows cannot be read (``counted_dataset``).
 
     Attributes
     ----------
@@ -99,20 +101,13 @@ class StagedFile:
     parts: tuple[StagedPart, ...]
 
 
-def stage(
-    source: Source, kinds: Mapping[str, Kind], work_uri: str, *, on_slab: OnSlab | None = None
-) -> Dataset:
-    """Write all files of a source, typed, as Parquet row groups below ``work_uri``; finished ones are re-used.
-
-    ``on_slab`` sees every row once, in order, in typed tables of at most 999,424 rows.
-    """
-    staged = [stage_file(source, file, kinds, work_uri, on_slab=on_slab) for file in source.files]
+def stage(source: Source, kinds: Mapping[str, Kind], work_uri: str) -> Dataset:
+    """Write all files of a source, typed, as Parquet row groups below ``work_uri``; finished ones are re-used."""
+    staged = [stage_file(file, source=source, kinds=kinds, work_uri=work_uri) for file in source.files]
     return staged_dataset(source, kinds, staged)
 
 
-def stage_file(
-    source: Source, file: SourceFile, kinds: Mapping[str, Kind], work_uri: str, *, on_slab: OnSlab | None = None
-) -> StagedFile:
+def stage_file(file: SourceFile, *, source: Source, kinds: Mapping[str, Kind], work_uri: str) -> StagedFile:
     """Stage one file: a chunk function, run by an engine over ``source.files`` when there are many.
 
     Its parts go to ``work_uri/staged/<key>/``, the key being a digest of the file's content, the columns
@@ -127,14 +122,12 @@ def stage_file(
     folder = storage.join(work_uri, "staged", _staging_key(source, file, kinds))
     index_uri = storage.join(folder, "parts.json")
     if storage.exists(index_uri):
-        return _reuse(file, folder, index_uri, on_slab)
+        return _reuse(file, folder, index_uri)
     parts = []
-    for i, slab in enumerate(_slabs(_typed_batches(source, file, kinds), _schema(source, kinds))):
+    for i, slab in enumerate(_slabs(read_ahead(_typed_batches(source, file, kinds)), _schema(source, kinds))):
         name = f"part-{i:05d}.parquet"
         storage.write_bytes(storage.join(folder, name), _as_parquet(slab))
         parts.append((name, _split(slab.num_rows, ROW_GROUP_ROWS)))
-        if on_slab is not None:
-            on_slab(slab)
     storage.write_bytes(index_uri, json.dumps(parts).encode())
     return StagedFile(file, tuple(StagedPart(storage.join(folder, name), rows) for name, rows in parts))
 
@@ -171,8 +164,21 @@ def source_dataset(source: Source, profile: SourceProfile) -> Dataset:
     return _assemble(profile.source, profile.kinds, groups)
 
 
+def counted_dataset(source: Source, kinds: Mapping[str, Kind], rows: int) -> Dataset:
+    """A dataset whose rows were counted and not kept: it can be described, not read."""
+    columns = tuple(Column(name, kinds[name]) for name in source.column_names)
+    return Dataset(source.uri, source.format, columns, (), rows, dataset_digest(source.files), source.bytes)
+
+
 def cut(dataset: Dataset, rows_per_fragment: int) -> tuple[Fragment, ...]:
-    """Slices of the row groups of at most so many rows; their boundaries depend on the data only."""
+    """Slices of the row groups of at most so many rows; their boundaries depend on the data only.
+
+    Raises
+    ------
+    DataError
+        DATA-NOT-KEPT for a dataset that was only counted.
+    """
+    _ensure_kept(dataset)
     slices = (
         (group, offset, rows)
         for group in dataset.fragments
@@ -196,12 +202,19 @@ def read_fragment(fragment: Fragment, columns: Sequence[str] | None = None) -> p
     """
     with formats.open_parquet(fragment.uri) as file:
         names = _chosen(file.schema_arrow.names, columns)
-        batches = _part_of_row_group(file, fragment, names)
+        batches = list(_part_of_row_group(file, fragment, names))
     return pa.Table.from_batches(batches)
+
+
+def fragment_batches(fragment: Fragment, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """The rows of ``read_fragment`` piece by piece, at most 65,536 at a time: for fragments of a million rows."""
+    with formats.open_parquet(fragment.uri) as file:
+        yield from _part_of_row_group(file, fragment, _chosen(file.schema_arrow.names, columns))
 
 
 def iter_batches(dataset: Dataset, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
     """All rows in dataset order, one batch per row group (more for row groups beyond 65,536 rows)."""
+    _ensure_kept(dataset)
     names = _chosen(dataset.column_names, columns)
     opened: dict[str, list[int]] = {}
     for fragment in dataset.fragments:
@@ -224,6 +237,12 @@ def _assemble(source: Source, kinds: Mapping[str, Kind], groups: Sequence[tuple[
     columns = tuple(Column(name, kinds[name]) for name in source.column_names)
     digest = dataset_digest(source.files)
     return Dataset(source.uri, source.format, columns, tuple(fragments), first_row, digest, source.bytes)
+
+
+def _ensure_kept(dataset: Dataset) -> None:
+    if dataset.rows and not dataset.fragments:
+        hint = "keep the rows first (keep_rows)"
+        raise DataError(Problem("DATA-NOT-KEPT", dataset.uri, "a dataset that was only counted", "its rows", hint))
 
 
 def _schema(source: Source, kinds: Mapping[str, Kind]) -> pa.Schema:
@@ -270,14 +289,9 @@ def _staging_key(source: Source, file: SourceFile, kinds: Mapping[str, Kind]) ->
     return f"{file.index:05d}-{hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:20]}"
 
 
-def _reuse(file: SourceFile, folder: str, index_uri: str, on_slab: OnSlab | None) -> StagedFile:
+def _reuse(file: SourceFile, folder: str, index_uri: str) -> StagedFile:
     listed = json.loads(storage.read_bytes(index_uri))
-    parts = tuple(StagedPart(storage.join(folder, name), tuple(rows)) for name, rows in listed)
-    if on_slab is not None:
-        for part in parts:
-            with formats.open_parquet(part.uri) as opened:
-                on_slab(opened.read(use_threads=False))
-    return StagedFile(file, parts)
+    return StagedFile(file, tuple(StagedPart(storage.join(folder, name), tuple(rows)) for name, rows in listed))
 
 
 def _split(rows: int, most: int) -> tuple[int, ...]:
@@ -315,15 +329,14 @@ def _row_group_batches(
 
 def _part_of_row_group(
     file: pa.parquet.ParquetFile, fragment: Fragment, names: Sequence[str]
-) -> list[pa.RecordBatch]:
+) -> Iterator[pa.RecordBatch]:
     """The fragment's slices of the row group's batches; what lies behind them is not decoded."""
-    found, start = [], 0
+    start = 0
     for batch in _row_group_batches(file, fragment.row_group, names):
         low = max(fragment.offset - start, 0)
         high = min(fragment.offset + fragment.rows - start, batch.num_rows)
         if low < high:
-            found.append(batch.slice(low, high - low))
+            yield batch.slice(low, high - low)
         start += batch.num_rows
         if start >= fragment.offset + fragment.rows:
-            break
-    return found
+            return

@@ -95,9 +95,9 @@ def hash_numbers(values: pa.Array) -> Hashes:
         if beyond.any():
             # Floats cannot tell these apart; their own bits can, and start like no float of their size does.
             bits = np.where(beyond, whole.view(np.uint64), bits)
-        return _scramble(bits)
+        return scramble(bits)
     # Adding 0.0 turns -0.0 into 0.0, which equals it.
-    return _scramble((values.to_numpy() + 0.0).view(np.uint64))
+    return scramble((values.to_numpy() + 0.0).view(np.uint64))
 
 
 def hash_texts(values: pa.Array) -> Hashes:
@@ -124,11 +124,11 @@ def _hash_piece(values: pa.Array) -> Hashes:
     text = np.frombuffer(data, dtype=np.uint8)[offsets[0] : offsets[-1]] if data is not None else np.empty(0, np.uint8)
     starts, lengths = offsets[:-1] - offsets[0], np.diff(offsets)
     place = np.arange(len(text), dtype=np.int64) - np.repeat(starts, lengths)
-    weights = _scramble(np.arange(1, int(lengths.max(initial=0)) + 1, dtype=np.uint64))
+    weights = scramble(np.arange(1, int(lengths.max(initial=0)) + 1, dtype=np.uint64))
     running = np.zeros(len(text) + 1, dtype=np.uint64)
     # Plus one: a NUL must weigh something.
     np.cumsum((text.astype(np.uint64) + np.uint64(1)) * weights[place], out=running[1:])
-    return _scramble(running[starts + lengths] - running[starts])
+    return scramble(running[starts + lengths] - running[starts])
 
 
 def _offsets(values: pa.Array) -> NDArray[np.int32]:
@@ -136,7 +136,7 @@ def _offsets(values: pa.Array) -> NDArray[np.int32]:
     return offsets[values.offset : values.offset + len(values) + 1]
 
 
-def _scramble(bits: Hashes) -> Hashes:
+def scramble(bits: Hashes) -> Hashes:
     """The splitmix64 finaliser: a bijection in which every input bit moves every output bit."""
     bits = bits + np.uint64(0x9E3779B97F4A7C15)
     bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

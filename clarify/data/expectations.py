@@ -1,8 +1,9 @@
-"""Great Expectations at work: suites run on pandas slabs and on small frames made of the column profile.
+"""Great Expectations at work: a suite runs on small frames made of the column profile, and on slabs of scores.
 
-Rows are checked slab by slab, and the unexpected counts are added. What is true of a dataset as a whole (values
-seen, groups, classes, columns) is checked on the first pass's profile, never on Spark frames. Files that are not
-readable as a table, or have ragged rows, do not get here: the reader refuses them.
+The first pass counts every value of every column, and what it counted (values seen, nulls, infinities, groups,
+classes) is what the expectations are held against: a billion rows are checked as quickly as a thousand. Scores,
+which no profile describes, are checked slab by slab, and the unexpected counts are added. Never on Spark frames.
+Files that are not readable as a table, or have ragged rows, do not get here: the reader refuses them.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from clarify.data.coding import ColumnFacts
+from clarify.data.coding import ColumnFacts, Scalar, kind_of_column
+from clarify.data.column_types import ARROW_TYPES
 from clarify.data.suite import (
     TOLERATED_NON_FINITE_SHARE,
     Expectation,
@@ -102,15 +104,15 @@ def check_profile(expectations: Sequence[Expectation], facts: Sequence[ColumnFac
     Returns
     -------
     tuple of ExpectationOutcome
-        One for each expectation that is not about rows. One about features has an outcome for each
+        One for each expectation, those about every row last. One about features has an outcome for each
         feature that breaks it. An expectation that a whole dataset breaks counts all of its rows.
     """
     rows = facts[0].summary.rows if facts else 0
     by_name = {fact.summary.name: fact for fact in facts}
-    asked = [expectation for expectation in expectations if expectation.frame != "slab"]
+    asked = sorted(expectations, key=lambda expectation: expectation.frame in ("types", "rows"))
     outcomes: dict[Expectation, tuple[ExpectationOutcome, ...]] = {}
-    for frame, build in _FRAMES.items():
-        here = [expectation for expectation in asked if expectation.frame == frame]
+    for frames, build in _FRAMES.items():
+        here = [expectation for expectation in asked if expectation.frame in frames]
         results = _validate(build(here, by_name), here) if here else ()
         for expectation, result in zip(here, results, strict=True):
             outcomes[expectation] = tuple(_profile_outcomes(expectation, result, by_name, rows))
@@ -127,7 +129,10 @@ def _profile_outcomes(
                 yield _outcome(expectation, False, int(count), rows, column=str(name))
         return
     detail = f"not in the data: {', '.join(result.absent)}" if result.absent else expectation.detail
-    yield _outcome(expectation, result.success, 0 if result.success else rows, rows, detail=detail)
+    broken = 0 if result.success else rows
+    if broken and expectation.frame == "rows":
+        broken = int(measured(expectation.subject, by_name[expectation.column], ()) or 0)
+    yield _outcome(expectation, result.success, broken, rows, detail=detail)
 
 
 def _outcome(
@@ -186,11 +191,30 @@ def _features_frame(expectations: Sequence[Expectation], by_name: Mapping[str, C
     return pd.DataFrame({"nulls": [s.nulls for s in summaries], "non_finite": [s.non_finite for s in summaries]})
 
 
-_FRAMES: dict[Frame, Callable[[Sequence[Expectation], Mapping[str, ColumnFacts]], pd.DataFrame]] = {
-    "header": _header_frame,
-    "numbers": _numbers_frame,
-    "values": _values_frame,
-    "features": _features_frame,
+def _types_frame(expectations: Sequence[Expectation], by_name: Mapping[str, ColumnFacts]) -> pd.DataFrame:
+    """The different values of each column as they were read, or its extremes where they are too many to list."""
+    seen = {expectation.column: _some_values(by_name[expectation.column]) for expectation in expectations}
+    length = max(map(len, seen.values()))
+    padded = {name: [*values, *[None] * (length - len(values))] for name, values in seen.items()}
+    own = {name: None if values else ARROW_TYPES[kind_of_column(by_name[name])] for name, values in seen.items()}
+    return _slab_frame(pa.table({name: pa.array(values, own[name]) for name, values in padded.items()}))
+
+
+def _some_values(fact: ColumnFacts) -> tuple[Scalar, ...]:
+    if fact.values is not None:
+        return fact.values
+    extremes = (fact.summary.minimum, fact.summary.maximum)
+    whole = fact.summary.kind == "int"
+    return tuple(int(value) if whole else value for value in extremes if value is not None)
+
+
+# One run of Great Expectations costs as much as several expectations, so two kinds of them may share a frame.
+_FRAMES: dict[tuple[Frame, ...], Callable[[Sequence[Expectation], Mapping[str, ColumnFacts]], pd.DataFrame]] = {
+    ("header",): _header_frame,
+    ("numbers", "rows"): _numbers_frame,
+    ("values",): _values_frame,
+    ("features",): _features_frame,
+    ("types",): _types_frame,
 }
 
 
@@ -337,7 +361,7 @@ def _in_their_words(expectation: Expectation, place: int) -> Any:
     import great_expectations.expectations as theirs
 
     meta = {"place": place}
-    subject = _number_columns(place)[0] if expectation.frame == "numbers" else expectation.subject
+    subject = _number_columns(place)[0] if expectation.frame in ("numbers", "rows") else expectation.subject
     match expectation.check:
         case "exists":
             return theirs.ExpectColumnToExist(column=subject, meta=meta)

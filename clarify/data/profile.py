@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, reduce
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -13,11 +15,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from clarify.data.column_types import DECIMAL, Shapes, classify, decide, declared_kind, to_kind
+from clarify.data.combinations import Combinations, CombinationTally, add_combinations
 from clarify.data.distinct import DistinctSketch, DistinctTally, hash_numbers, hash_texts, hash_values
+from clarify.data.read_ahead import read_ahead
+from clarify.data.remarks import Remarks, mixed_column, remark_notices
 from clarify.data.source import Source, SourceFile, dataset_digest, read_source_file
 from clarify.errors import DataError, Problem
 from clarify.features import Kind
-from clarify.results import ColumnSummary
+from clarify.results import ColumnSummary, Notice
 
 LISTED_VALUES = 1_000
 Value = str | int | float | bool
@@ -54,6 +59,8 @@ class ColumnProfile:
         Over the values that are finite numbers.
     non_finite : int
         Infinities (Parquet only; CSV has none).
+    declared_as : categorical, continuous or None
+        How the user says the column is to be read; None: as AWS infers.
     """
 
     name: str
@@ -67,6 +74,7 @@ class ColumnProfile:
     minimum: int | float | None
     maximum: int | float | None
     non_finite: int
+    declared_as: Literal["categorical", "continuous"] | None = None
 
     @property
     def kind(self) -> Kind:
@@ -156,15 +164,23 @@ class FileProfile:
     file: SourceFile
     rows: int
     columns: tuple[ColumnProfile, ...]
+    combinations: Combinations | None = None
+    remarks: Remarks = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
 class SourceProfile:
-    """The profile of a whole dataset; ``source`` is the one that was profiled, with the digests of its files."""
+    """The profile of a whole dataset; ``source`` is the one that was profiled, with the digests of its files.
+
+    ``combinations``: of the columns that were asked for, values as they are written; None when nobody asked or
+    there are too many.
+    """
 
     source: Source
     rows_by_file: tuple[int, ...]
     columns: tuple[ColumnProfile, ...]
+    combinations: Combinations | None = None
+    notices: tuple[Notice, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -198,36 +214,29 @@ class SourceProfile:
         raise DataError(Problem("DATA-COLUMN-MISSING", "column", repr(name), names, "check spelling and headers"))
 
 
-def profile_file(source: Source, file: SourceFile) -> FileProfile:
-    """Read one file to its end and count: a chunk function, run by an engine over ``source.files``."""
+def profile_file(source: Source, file: SourceFile, *, combined: Sequence[str] = ()) -> FileProfile:
+    """Read one file to its end and count: a chunk function, run by an engine over ``source.files``.
+
+    ``combined`` names the columns whose combinations of values are counted on the way.
+    """
     hasher = hashlib.sha256()
-    tallies: list[_ColumnTally] = []
-    rows = 0
-    for batch in read_source_file(source, file, hasher=hasher):
-        if not tallies:
-            tallies = [_ColumnTally(field, source.format == "parquet") for field in batch.schema]
-        for tally, values in zip(tallies, batch.columns, strict=True):
-            tally.add(values, (file.index, rows))
-        rows += batch.num_rows
-    columns = tuple(tally.profile() for tally in tallies)
-    return FileProfile(replace(file, digest=hasher.hexdigest()), rows, columns)
+    tally = _FileTally(source, file, combined)
+    for batch in read_ahead(read_source_file(source, file, hasher=hasher, remarks=tally.remarks)):
+        tally.add(batch)
+    return tally.profile(hasher.hexdigest())
 
 
 def profile_head(source: Source, most_rows: int) -> tuple[FileProfile, bool]:
     """The profile of the first rows of the first file (at least ``most_rows`` if there are so many), and whether
     they are all rows there are. The digest names the head, not the content."""
-    tallies: list[_ColumnTally] = []
-    file, rows, whole = source.files[0], 0, len(source.files) == 1
-    for batch in read_source_file(source, file):
-        if rows >= most_rows:
+    file, whole = source.files[0], len(source.files) == 1
+    tally = _FileTally(source, file, ())
+    for batch in read_source_file(source, file, remarks=tally.remarks):
+        if tally.rows >= most_rows:
             whole = False
             break
-        tallies = tallies or [_ColumnTally(field, source.format == "parquet") for field in batch.schema]
-        for tally, values in zip(tallies, batch.columns, strict=True):
-            tally.add(values, (file.index, rows))
-        rows += batch.num_rows
-    digest = hashlib.sha256(f"{file.uri} {rows}".encode()).hexdigest()
-    return FileProfile(replace(file, digest=digest), rows, tuple(tally.profile() for tally in tallies)), whole
+        tally.add(batch)
+    return tally.profile(hashlib.sha256(f"{file.uri} {tally.rows}".encode()).hexdigest()), whole
 
 
 def merge_profiles(source: Source, parts: Sequence[FileProfile]) -> SourceProfile:
@@ -242,17 +251,62 @@ def merge_profiles(source: Source, parts: Sequence[FileProfile]) -> SourceProfil
     with_rows = [part for part in ordered if part.rows]
     if not with_rows:
         received = f"{len(parts)} files without a row"
-        raise DataError(Problem("DATA-EMPTY", source.uri, received, "at least one row", "check what wrote the files"))
+        unmatched = any(kind == "no partner" for part in parts for kind, _ in part.remarks)
+        hint = "no row has a join key that occurs in the side table" if unmatched else "check what wrote the files"
+        raise DataError(Problem("DATA-EMPTY", source.uri, received, "at least one row", hint))
     columns = with_rows[0].columns
     for part in with_rows[1:]:
         columns = tuple(a.merge(b) for a, b in zip(columns, part.columns, strict=True))
     read = replace(source, files=tuple(part.file for part in ordered))
-    return SourceProfile(read, tuple(part.rows for part in ordered), columns)
+    combinations = reduce(add_combinations, (part.combinations for part in with_rows))
+    remarks: Remarks = sum((part.remarks for part in ordered), Counter())
+    columns = tuple(_with_texts(column, remarks) for column in columns)
+    notices = (*remark_notices(remarks), *_mixed(columns, remarks))
+    return SourceProfile(read, tuple(part.rows for part in ordered), columns, combinations, notices)
+
+
+def _with_texts(column: ColumnProfile, remarks: Remarks) -> ColumnProfile:
+    """A column with strings of JSON is text, even where every one of them looks like a number."""
+    n_texts = remarks["text", column.name]
+    if not n_texts:
+        return column
+    reading = "strings in JSON" if n_texts == column.non_null else "strings in JSON beside other values"
+    return replace(column, declared="text", declared_reading=reading)
+
+
+def _mixed(columns: Iterable[ColumnProfile], remarks: Remarks) -> tuple[Notice, ...]:
+    counted = ((column, remarks["text", column.name]) for column in columns)
+    return tuple(mixed_column(c.name, n, c.non_null) for c, n in counted if 0 < n < c.non_null)
 
 
 def profile_source(source: Source) -> SourceProfile:
     """Profile all files in this process, one after the other."""
     return merge_profiles(source, [profile_file(source, file) for file in source.files])
+
+
+class _FileTally:
+    """Counts the columns of one file, and the combinations of some of them."""
+
+    def __init__(self, source: Source, file: SourceFile, combined: Sequence[str]) -> None:
+        self.rows = 0
+        self.remarks: Remarks = Counter()
+        self._file = file
+        self._is_declared = source.format == "parquet"
+        self._columns: list[_ColumnTally] = []
+        self._combinations = CombinationTally(combined)
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        if not self._columns:
+            self._columns = [_ColumnTally(field, self._is_declared) for field in batch.schema]
+        start = (self._file.index, self.rows)
+        encoded = [tally.add(values, start) for tally, values in zip(self._columns, batch.columns, strict=True)]
+        self._combinations.add(dict(zip(batch.schema.names, encoded, strict=True)))
+        self.rows += batch.num_rows
+
+    def profile(self, digest: str) -> FileProfile:
+        columns = tuple(tally.profile() for tally in self._columns)
+        file = replace(self._file, digest=digest)
+        return FileProfile(file, self.rows, columns, self._combinations.combinations(), self.remarks)
 
 
 class _ColumnTally:
@@ -271,19 +325,21 @@ class _ColumnTally:
         self._lowest: int | float | None = None
         self._highest: int | float | None = None
 
-    def add(self, values: pa.Array, start: Position) -> None:
+    def add(self, values: pa.Array, start: Position) -> pa.DictionaryArray | None:
+        """Count one batch; the answer is its values as codes, or None when the column has too many for that."""
         if self._declared:
             values = to_kind(values, self._declared, self._name)
         self._rows += len(values)
         self._nulls += values.null_count
         if self._values is None:
             self._count(values.drop_null(), None)
-            return
+            return None
         encoded = values.dictionary_encode()
         codes = encoded.indices.drop_null().to_numpy()
         counts = np.bincount(codes, minlength=len(encoded.dictionary))
         self._count(encoded.dictionary, counts)
         self._remember(encoded, counts, start)
+        return encoded if self._values is not None else None
 
     def profile(self) -> ColumnProfile:
         values = None if self._values is None else tuple(self._values.values())
@@ -307,15 +363,13 @@ class _ColumnTally:
         if len(found) > LISTED_VALUES:
             self._values = None
             return
+        known = self._values or {}
         file, row = start
-        codes = encoded.indices.fill_null(len(found)).to_numpy()
-        first = np.zeros(len(found) + 1, dtype=np.int64)
-        first[codes[::-1]] = np.arange(len(codes))[::-1]
-        fresh = (
-            ValueCount(value, int(n), (file, row + int(place)))
-            for value, n, place in zip(found, counts, first, strict=False)
-        )
-        self._values = _sum_by_value((*(self._values or {}).values(), *fresh))
+        # Where a value occurs first can only be here when it was not seen before.
+        places = [0] * len(found) if all(value in known for value in found) else _first_places(encoded)
+        here = zip(found, counts, places, strict=True)
+        fresh = (ValueCount(value, int(n), (file, row + place)) for value, n, place in here)
+        self._values = _sum_by_value((*known.values(), *fresh))
 
     def _count(self, values: pa.Array, counts: NDArray[np.int64] | None) -> None:
         """Shapes, extremes and hashes of non-null values; ``counts`` when each occurs more than once."""
@@ -342,6 +396,16 @@ class _ColumnTally:
         extremes = pc.min_max(numbers).as_py()
         self._lowest = _least((self._lowest, extremes["min"]))
         self._highest = _greatest((self._highest, extremes["max"]))
+
+
+def _first_places(encoded: pa.DictionaryArray) -> list[int]:
+    """The row in which each value of the dictionary occurs first."""
+    n_values = len(encoded.dictionary)
+    codes = encoded.indices.fill_null(n_values).to_numpy()
+    first = np.zeros(n_values + 1, dtype=np.int64)
+    first[codes[::-1]] = np.arange(len(codes))[::-1]
+    places: list[int] = first[:n_values].tolist()
+    return places
 
 
 def _merge_values(

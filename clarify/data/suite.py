@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from clarify.config.analysis import AnalysisConfig
 from clarify.config.checks import references
 from clarify.config.columns import closest, column_name, feature_columns, listed
-from clarify.data.coding import ColumnFacts, Scalar, aws_reading, canonical, printed
+from clarify.data.coding import ColumnFacts, Scalar, canonical, printed, reading_of, reads_like_label
+from clarify.data.matching import match
+from clarify.data.readings import may_hold_codes
+from clarify.errors import DataError
 from clarify.features import Kind
 
 TOLERATED_NON_FINITE_SHARE = 0.01
 
 Severity = Literal["blocking", "recorded"]
-Frame = Literal["header", "numbers", "values", "features", "slab"]
+Frame = Literal["header", "numbers", "values", "features", "types", "rows", "slab"]
 Check = Literal["exists", "between", "contains", "equal", "not_null", "in_types"]
 
 
@@ -134,13 +137,16 @@ def _named(reference: str | int | None, names: Sequence[str]) -> str | None:
 
 
 def _rows_of(fact: ColumnFacts, unknown: str) -> Iterator[Expectation]:
-    """Row by row: the values have the column's kind, are there, and are finite."""
+    """Of every row: its value has the column's kind, is there, and is finite. The first pass counted those that
+    are not, so what is held against the data is that count."""
     name, kind = fact.summary.name, fact.summary.kind
-    yield Expectation("type_readable", name, "blocking", "slab", "in_types", name, values=(kind,),
+    yield Expectation("type_readable", name, "blocking", "types", "in_types", name, values=(kind,),
                       detail=f"read as {kind}: {fact.summary.reading}")
-    yield Expectation("not_null", name, "recorded", "slab", "not_null", name, detail=f"missing value: {unknown}")
+    yield Expectation("not_null", name, "recorded", "rows", "between", "nulls", maximum=0,
+                      detail=f"missing value: {unknown}")
     if kind == "float":
-        yield Expectation("finite", name, "recorded", "slab", "between", name, *_FINITE, detail="infinite value")
+        yield Expectation("finite", name, "recorded", "rows", "between", "non_finite", maximum=0,
+                          detail="infinite value")
 
 
 def _facet(fact: ColumnFacts, values: tuple[Scalar, ...]) -> Iterator[Expectation]:
@@ -159,7 +165,7 @@ def _two_sides(fact: ColumnFacts, values: tuple[Scalar, ...], role: str, reason:
     name, sides = fact.summary.name, _sides(fact, values)
     if sides.by_value:
         yield Expectation(f"{role}_values_seen", name, "recorded", "values", "contains", name,
-                          values=tuple(dict.fromkeys(spelled(value, fact) for value in values)))
+                          values=tuple(dict.fromkeys(spelled(value, fact) for value in _meant(fact, values))))
     else:
         yield Expectation(f"{role}_values_seen", name, "recorded", "numbers", "between", "members", minimum=1,
                           values=values, detail=f"no row lies above {printed(values[0])}")
@@ -169,7 +175,9 @@ def _two_sides(fact: ColumnFacts, values: tuple[Scalar, ...], role: str, reason:
 
 def _predictions(label: ColumnFacts, predicted: ColumnFacts, positive: tuple[Scalar, ...]) -> Iterator[Expectation]:
     name = predicted.summary.name
-    yield Expectation("same_type_as_label", name, "blocking", "numbers", "equal", "reading", values=positive,
+    # Where coding reads two types as one, nothing is left to compare but that both columns have the same rows.
+    subject = "rows" if reads_like_label(predicted, label, positive) else "reading"
+    yield Expectation("same_type_as_label", name, "blocking", "numbers", "equal", subject, values=positive,
                       other=label.summary.name,
                       detail="write labels and predicted labels alike: both 0 and 1, or both words")
     yield Expectation("positive_prediction_seen", name, "blocking", "numbers", "between", "members", minimum=1,
@@ -190,15 +198,25 @@ class _Sides:
 
 def _sides(fact: ColumnFacts, values: Sequence[Scalar]) -> _Sides:
     """How the listed values or the threshold split the values seen, as ``coding`` splits the rows."""
-    threshold = _number(values[0]) if aws_reading(fact, values) == "continuous" else None
+    threshold = _number(values[0]) if reading_of(fact, values) == "continuous" else None
     lowest, highest = _extremes(fact)
     if threshold is not None and lowest is not None and highest is not None and highest > threshold:
         return _Sides(1, int(lowest <= threshold), by_value=False)
+    if threshold is not None and (fact.declared or not may_hold_codes(fact)):
+        return _Sides(0, 1, by_value=False)
     if fact.values is None:
-        return _Sides(None if threshold is None else 0, 1, by_value=False)
-    wanted = {canonical(value, _kind(fact)) for value in values}
+        return _Sides(None, 1, by_value=False)
+    wanted = {canonical(value, _kind(fact)) for value in _meant(fact, values)}
     members = sum(canonical(value, _kind(fact)) in wanted for value in fact.values)
     return _Sides(members, len(fact.values) - members, by_value=threshold is None or members > 0)
+
+
+def _meant(fact: ColumnFacts, values: Sequence[Scalar]) -> tuple[Scalar, ...]:
+    """The listed values in the column's own spelling; an ambiguous one is told where the values are coded."""
+    try:
+        return match(values, fact.kind, fact.values, column=fact.summary.name, where="").values
+    except DataError:
+        return tuple(values)
 
 
 def _kind(fact: ColumnFacts) -> Kind:
@@ -235,14 +253,17 @@ def measured(subject: str, fact: ColumnFacts, values: Sequence[Scalar]) -> float
             return fact.summary.rows
         case "distinct":
             return fact.summary.distinct
+        case "nulls":
+            return fact.summary.nulls
+        case "non_finite":
+            return fact.summary.non_finite
         case "members":
             return _sides(fact, values).members
         case "others":
             return _sides(fact, values).others
         case "thresholds_needed":
-            groups_can_be_listed = fact.values is not None and fact.summary.kind != "float"
-            return int(aws_reading(fact, ()) == "continuous" and not groups_can_be_listed)
+            groups_can_be_listed = fact.values is not None and fact.summary.kind != "float" and not fact.declared
+            return int(reading_of(fact, ()) == "continuous" and not groups_can_be_listed)
         case _:
             # Nulls would make AWS read integers as floats; here they are unknown and change no type.
-            present = replace(fact.summary, rows=fact.summary.rows - fact.summary.nulls, nulls=0)
-            return aws_reading(replace(fact, summary=present), values)
+            return reading_of(fact.without_nulls(), values)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from clarify.features import Features, Kind
 
-Transport = Literal["tensor", "arrow", "csv", "json", "auto"]
+Transport = Literal["tensor", "arrow", "csv", "json", "jsonlines", "auto"]
 OutputKind = Literal["probability", "score", "label"]
 ServerKind = Literal["clarify", "mlflow", "oip", "invocations", "in_process"]
 
@@ -26,7 +26,7 @@ class EndpointSpec:
     url: str | None = None
     model_path: str | None = None
     transport: Transport = "auto"
-    content_type: str | None = None          # foreign servers: text/csv or application/json
+    content_type: str | None = None          # foreign servers: text/csv, application/json or application/jsonlines
     accept_type: str | None = None
     label: int | str | None = None           # where the predicted label sits in a foreign answer
     probability: int | str | None = None     # where the score or scores sit
@@ -37,6 +37,10 @@ class EndpointSpec:
     columns: tuple[str, ...] = field(default=())
     rows_per_request: int | None = None      # None: found by experiment; a number: boundaries depend on the data only
     max_in_flight: int = 2                   # requests of one HttpEndpoint that may wait for their answer at once
+    content_template: str | None = None      # what a foreign server's request (or each line of it) looks like
+    record_template: str | None = None       # and each record in it; see clarify.config.templates
+    request_headers: tuple[tuple[str, str], ...] = ()   # sent along to a foreign /invocations, nowhere else
+    label_holds_scores: bool = True          # numbers at label, without a probability, are scores as well
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,10 @@
-"""Rows to bytes and answers to numbers: Arrow, CSV and JSON, strict about counts and silent about nothing."""
+"""Rows to bytes, as Arrow, CSV and JSON, and what our own server does with them; answers are read in ``answers.py``."""
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import re
-from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -27,7 +25,6 @@ JSON_LINES = "application/jsonlines"
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 _NEEDS_QUOTES = re.compile(r'[",\r\n]|^\s|\s$|^$')
-_NO_SCORES = "one finite or missing number per row and class"
 
 
 # --- features out -----------------------------------------------------------------------------------------------------
@@ -121,11 +118,11 @@ def json_rows(features: Features) -> NDArray[np.float64] | list[tuple[object, ..
     if all(column.kind == "float" and column.vocabulary is None for column in features.columns):
         return np.ascontiguousarray(features.values)
     by_column = np.ascontiguousarray(features.values.T)
-    cells = [_json_cells(column, by_column[j]) for j, column in enumerate(features.columns)]
+    cells = [json_cells(column, by_column[j]) for j, column in enumerate(features.columns)]
     return list(zip(*cells, strict=True))
 
 
-def _json_cells(column: FeatureColumn, values: NDArray[np.float64]) -> list[object]:
+def json_cells(column: FeatureColumn, values: NDArray[np.float64]) -> list[object]:
     """One column's cells in their kind; a missing one is None, or a NaN that becomes null."""
     missing = np.isnan(values)
     if _says_fractions(column, values[~missing]):
@@ -163,6 +160,15 @@ def load_json(body: bytes) -> Json:
         raise bad_format(body, "a JSON document", str(error)) from error
 
 
+def is_json(text: bytes) -> bool:
+    """Whether a text is one complete document, as each line of JSON Lines is."""
+    try:
+        _loaded(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def _loaded(body: bytes) -> Json:
     document: Json
     try:
@@ -174,75 +180,7 @@ def _loaded(body: bytes) -> Json:
     return document
 
 
-# --- answers in -------------------------------------------------------------------------------------------------------
-
-
-def read_csv_answer(body: bytes, n_rows: int, *, label: int | None = None, probability: int | None = None) -> Answer:
-    """One line per row. Without positions every cell is a score; a cell may hold a quoted list of scores.
-
-    ``C3,"[0.1,0.3,0.6]"`` has its label at 0 and its scores at 1. An answer to a single padded request that
-    comes as one line of n cells (AWS's XGBoost container) is read as n rows.
-    """
-    scores = _plain_scores(body, n_rows, probability) if label is None else None
-    if scores is not None:
-        return Answer(scores, None)
-    cells = _csv_rows(body, n_rows)
-    if len(cells) == 1 and n_rows > 1 and len(cells[0]) == n_rows and label is None and probability is None:
-        cells = [[cell] for cell in cells[0]]
-    check_count(len(cells), n_rows)
-    if label is None and probability is None:
-        if all(len(row) == 1 and not _is_numeric_cell(row[0]) for row in cells):
-            return Answer(None, tuple(row[0] for row in cells))
-        return Answer(_matrix([_flat_numbers(row, body) for row in cells], body), None)
-    labels = None if label is None else [_cell(row, label, body) for row in cells]
-    if probability is not None:
-        scores = _matrix([_flat_numbers([_cell(row, probability, body)], body) for row in cells], body)
-    return _resolve(labels, scores, body)
-
-
-def read_json_answer(
-    body: bytes, n_rows: int, *, label: str | int | None = None, probability: str | int | None = None
-) -> Answer:
-    """``{"predictions": [...]}``, a bare list, or one JSON document per line.
-
-    Each row is a number, a list of numbers, a class name, or a mapping whose label and scores are found by key
-    (dotted for nested mappings).
-    """
-    return answer_of_rows(_rows_of(body), n_rows, body, label=label, probability=probability)
-
-
-def answer_of_rows(
-    rows: list[Json], n_rows: int, body: bytes, *, label: str | int | None, probability: str | int | None
-) -> Answer:
-    """Rows of a JSON answer as scores, labels or both."""
-    check_count(len(rows), n_rows)
-    if label is None and probability is None:
-        if rows and isinstance(rows[0], dict):
-            raise bad_format(
-                body, "numbers or lists of numbers",
-                f"name the key of the scores in predictor.probability: {', '.join(list(rows[0])[:8])}",
-            )
-        if all(isinstance(row, str) and not _is_numeric_cell(row) for row in rows):
-            return Answer(None, tuple(str(row) for row in rows))
-        return Answer(_scores_of(rows, body), None)
-    labels = None if label is None else [_at(row, label, body) for row in rows]
-    scores = None
-    if probability is not None:
-        scores = _scores_of([_at(row, probability, body) for row in rows], body)
-    return _resolve(labels, scores, body)
-
-
-def read_arrow_answer(body: bytes, n_rows: int) -> Answer:
-    """An Arrow stream of our server: float columns are scores in order, one string column is the label."""
-    try:
-        table = pa.ipc.open_stream(pa.py_buffer(body)).read_all()
-    except (pa.ArrowInvalid, OSError) as error:
-        raise bad_format(body, "an Arrow IPC stream", str(error)) from error
-    check_count(table.num_rows, n_rows)
-    if table.num_columns == 1 and pa.types.is_string(table.schema.field(0).type):
-        return Answer(None, tuple(table.column(0).to_pylist()))
-    columns = [column.cast(pa.float64()).to_numpy() for column in table.columns]
-    return Answer(np.ascontiguousarray(np.column_stack(columns)), None)
+# --- our server's side -----------------------------------------------------------------------------------------------
 
 
 def answer_to_table(answer: Answer) -> pa.Table:
@@ -259,200 +197,6 @@ def answer_to_json(answer: Answer) -> bytes:
         return dump_json({"predictions": list(answer.labels or ())})
     scores = answer.scores[:, 0] if answer.scores.shape[1] == 1 else answer.scores
     return dump_json({"predictions": np.ascontiguousarray(scores)})
-
-
-# --- rules shared by the readers --------------------------------------------------------------------------------------
-
-
-def check_count(received: int, n_rows: int) -> None:
-    """Answers are matched to rows by position, so their number must be exact.
-
-    Raises
-    ------
-    BadPrediction
-        ENDPOINT-ROWS.
-    """
-    if received != n_rows:
-        raise BadPrediction(
-            Problem(
-                "ENDPOINT-ROWS", "endpoint.answer", f"{received} answers for {n_rows} rows", "one answer per row",
-                "answers are matched to rows by position, so none of these can be used",
-            )
-        )
-
-
-def bad_format(body: bytes, allowed: str, hint: str) -> BadPrediction:
-    """ENDPOINT-FORMAT, quoting how the answer begins."""
-    beginning = body[:80].decode("utf-8", "replace")
-    return BadPrediction(Problem("ENDPOINT-FORMAT", "endpoint.answer", beginning or "nothing", allowed, clip(hint)))
-
-
-def _plain_scores(body: bytes, n_rows: int, column: int | None) -> NDArray[np.float64] | None:
-    """Lines of bare numbers, read by Arrow; None when there is anything else, for the slow reader to judge."""
-    if not body or b'"' in body or b"[" in body:
-        return None
-    names = [str(j) for j in range(body.split(b"\n", 1)[0].count(b",") + 1)]
-    try:
-        table = pa_csv.read_csv(
-            pa.py_buffer(body),
-            pa_csv.ReadOptions(use_threads=False, column_names=names),
-            pa_csv.ParseOptions(ignore_empty_lines=False, quote_char=False),
-            pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.float64()), null_values=["", "nan", "NaN"]),
-        )
-    except pa.ArrowInvalid:
-        return None
-    if table.num_rows != n_rows or (column is not None and not 0 <= column < len(names)):
-        return None
-    chosen = table.columns if column is None else [table.column(column)]
-    return np.column_stack([cells.to_numpy() for cells in chosen])
-
-
-def _csv_rows(body: bytes, n_rows: int) -> list[list[str]]:
-    """Lines as cells. An empty line is a missing score; those after the last row are the server's white space."""
-    try:
-        rows = [row or [""] for row in csv.reader(io.StringIO(_decoded(body), newline=""))]
-    except csv.Error as error:
-        raise bad_format(body, "CSV", str(error)) from error
-    while len(rows) > n_rows and rows[-1] == [""]:
-        rows.pop()
-    return rows
-
-
-def _decoded(body: bytes) -> str:
-    try:
-        return body.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise bad_format(body, "UTF-8 text", str(error)) from error
-
-
-def _rows_of(body: bytes) -> list[Json]:
-    lines = [line for line in body.splitlines() if line.strip()]
-    document = _lines_as_list(lines) if len(lines) > 1 and _is_document(lines[0]) else load_json(body)
-    if isinstance(document, dict) and "predictions" in document:
-        document = document["predictions"]
-    if isinstance(document, dict):
-        return [document]
-    if not isinstance(document, list):
-        raise bad_format(body, 'a list, or {"predictions": [...]}', f"a single {type(document).__name__} came")
-    return document
-
-
-def _is_document(line: bytes) -> bool:
-    """Whether a first line is complete, so that the lines are documents of their own."""
-    try:
-        _loaded(line)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-def _lines_as_list(lines: list[bytes]) -> Json:
-    """One document per line, read in one go: twenty thousand small calls would cost more than the parsing."""
-    return load_json(b"[" + b",".join(lines) + b"]")
-
-
-def _at(row: Json, key: str | int, body: bytes) -> Json:
-    for part in key.split(".") if isinstance(key, str) else (key,):
-        if isinstance(row, dict) and str(part) in row:
-            row = row[str(part)]
-        elif isinstance(row, list) and isinstance(part, int) and -len(row) <= part < len(row):
-            row = row[part]
-        else:
-            raise bad_format(body, f"rows that hold {key!r}", f"{part!r} is not in {clip(str(row))}")
-    return row
-
-
-def _cell(row: Sequence[str], position: int, body: bytes) -> str:
-    if position >= len(row):
-        raise bad_format(body, f"at least {position + 1} cells a line", f"a line has {len(row)}")
-    return row[position]
-
-
-def _is_numeric_cell(cell: str) -> bool:
-    text = cell.strip()
-    if text[:1] == "[" or not text:
-        return True
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _flat_numbers(cells: Sequence[str], body: bytes) -> list[float]:
-    numbers: list[float] = []
-    for cell in cells:
-        text = cell.strip()
-        if text.startswith("["):
-            numbers += _numbers(load_json(text.encode()), body)
-        else:
-            numbers.append(_number(text, body))
-    return numbers
-
-
-def _numbers(value: Json, body: bytes) -> list[float]:
-    return [_number(item, body) for item in value] if isinstance(value, list) else [_number(value, body)]
-
-
-def _number(value: Json, body: bytes) -> float:
-    """A missing score stays missing (NaN): counting and refusing it is the caller's decision."""
-    if value is None or value == "":
-        return float("nan")
-    if isinstance(value, list | dict):
-        raise bad_format(body, _NO_SCORES, f"{clip(str(value))} is not a number")
-    try:
-        return float(value)
-    except ValueError as error:
-        raise bad_format(body, _NO_SCORES, f"{clip(str(value))} is not a number") from error
-
-
-def _scores_of(values: list[Json], body: bytes) -> NDArray[np.float64]:
-    """Scores of shape (rows, k) of numbers or lists of numbers; numpy's own reading first, the judging one second."""
-    try:
-        scores = np.array(values, dtype=np.float64)
-    except (ValueError, TypeError, OverflowError):
-        return _matrix([_numbers(value, body) for value in values], body)
-    if scores.ndim in (1, 2) and scores.size:
-        return scores.reshape(len(values), -1)
-    return _matrix([_numbers(value, body) for value in values], body)
-
-
-def _matrix(rows: list[list[float]], body: bytes) -> NDArray[np.float64]:
-    widths = {len(row) for row in rows}
-    if len(widths) > 1 or widths == {0}:
-        raise bad_format(body, "as many scores in each row", f"rows with {sorted(widths)} scores")
-    return np.array(rows, dtype=np.float64).reshape(len(rows), -1)
-
-
-def _resolve(labels: list[str] | list[Json] | None, scores: NDArray[np.float64] | None, body: bytes) -> Answer:
-    """Labels that are lists name the classes of the scores: the largest score picks one."""
-    if labels is None:
-        return Answer(scores, None)
-    lists = [_label_list(label) for label in labels]
-    if any(names is None for names in lists):
-        return Answer(scores, tuple(str(label) for label in labels))
-    if scores is None:
-        return _scores_at_label(lists, body)
-    picked = []
-    for names, row in zip(lists, scores, strict=True):
-        if names is None or len(names) != len(row):
-            raise bad_format(body, "as many class names as scores", f"{names} for {len(row)} scores")
-        picked.append("" if np.isnan(row).any() else names[int(row.argmax())])
-    return Answer(scores, tuple(picked))
-
-
-def _scores_at_label(lists: Sequence[list[str] | None], body: bytes) -> Answer:
-    """Without ``probability`` a list found at ``label`` is the scores themselves, as AWS reads it."""
-    return Answer(_matrix([[_number(item, body) for item in names or ()] for names in lists], body), None)
-
-
-def _label_list(label: Json) -> list[str] | None:
-    if isinstance(label, str) and label.strip().startswith("["):
-        try:
-            label = json.loads(label.replace("'", '"'))
-        except ValueError:
-            return None
-    return [str(item) for item in label] if isinstance(label, list) else None
 
 
 def encode_table_csv(table: pa.Table) -> bytes:
@@ -506,3 +250,29 @@ def _table_of_json(document: Json) -> pa.Table:
             '{"dataframe_split": ...}, {"dataframe_records": ...} or {"instances": ...}',
         )
     )
+
+
+# --- rules shared by the readers --------------------------------------------------------------------------------------
+
+
+def check_count(received: int, n_rows: int) -> None:
+    """Answers are matched to rows by position, so their number must be exact.
+
+    Raises
+    ------
+    BadPrediction
+        ENDPOINT-ROWS.
+    """
+    if received != n_rows:
+        raise BadPrediction(
+            Problem(
+                "ENDPOINT-ROWS", "endpoint.answer", f"{received} answers for {n_rows} rows", "one answer per row",
+                "answers are matched to rows by position, so none of these can be used",
+            )
+        )
+
+
+def bad_format(body: bytes, allowed: str, hint: str) -> BadPrediction:
+    """ENDPOINT-FORMAT, quoting how the answer begins."""
+    beginning = body[:80].decode("utf-8", "replace")
+    return BadPrediction(Problem("ENDPOINT-FORMAT", "endpoint.answer", beginning or "nothing", allowed, clip(hint)))

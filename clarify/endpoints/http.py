@@ -115,9 +115,11 @@ class HttpEndpoint:
         """The size found so far for a transport and a width."""
         key = (protocol.transport, len(features.columns))
         if key not in self.sizes:
-            self.sizes[key] = RequestSize(
-                len(features.columns), protocol.as_text, fixed=self.spec.rows_per_request
-            )
+            n_columns, as_text = len(features.columns), protocol.as_text
+            if protocol.one_record(features):
+                self.sizes[key] = RequestSize(n_columns, as_text, fixed=1, fewest=1)
+            else:
+                self.sizes[key] = RequestSize(n_columns, as_text, fixed=self.spec.rows_per_request)
         return self.sizes[key]
 
     def close(self) -> None:
@@ -169,7 +171,9 @@ class HttpEndpoint:
         return parts
 
     def _outcome(self, call: _Call, start: int, stop: int) -> Predictions | Oversized:
-        rows = padded(call.features.with_values(call.features.values[start:stop]))
+        rows = call.features.with_values(call.features.values[start:stop])
+        if call.size.fewest > 1:
+            rows = padded(rows)
         request = call.protocol.request_of(rows)
         if call.size.exceeds(len(rows), len(request.body)):
             return Oversized(too_large(Received(413, {}, b""), len(request.body)))

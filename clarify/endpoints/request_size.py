@@ -41,6 +41,7 @@ class RequestSize:
     as_text: bool
     fixed: int | None = None
     most_seconds: float = LONGEST_SECONDS
+    fewest: int = FEWEST_ROWS                # 1 for a server that takes one record a request
     rows: int = field(init=False)
     most_bytes: int = field(init=False)
     _ceiling: int = field(init=False)
@@ -53,7 +54,7 @@ class RequestSize:
         self.most_bytes = MOST_TEXT_BYTES if self.as_text else MOST_TENSOR_BYTES
         bytes_per_row = (TEXT_BYTES_PER_CELL if self.as_text else 8) * max(self.n_columns, 1)
         self._ceiling = in_blocks(min(MOST_ROWS, self.most_bytes // bytes_per_row))
-        self.rows = max(self.fixed, FEWEST_ROWS) if self.fixed is not None else min(START_ROWS, self._ceiling)
+        self.rows = max(self.fixed, self.fewest) if self.fixed is not None else min(START_ROWS, self._ceiling)
 
     @property
     def is_fixed(self) -> bool:

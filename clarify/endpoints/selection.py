@@ -52,6 +52,12 @@ def canonical_class(value: str) -> str:
     return str(int(number)) if number.is_integer() else repr(number)
 
 
+def class_key(value: str) -> str:
+    """A class value as predicted labels are compared: as ``canonical_class``, and JSON's ``true`` is 1."""
+    text = canonical_class(value)
+    return {"true": "1", "false": "0"}.get(text, text)
+
+
 def arg_max_labels(scores: NDArray[np.float64], names: Sequence[str]) -> tuple[str, ...]:
     """The class with the largest score of each row; a row with a missing score has no label (empty text)."""
     missing = np.asarray(np.isnan(scores).any(axis=1))

@@ -114,7 +114,7 @@ class _Description:
 
 
 def _read_description(directory: Path) -> _Description:
-    import yaml  # type: ignore[import-untyped]
+    import yaml
 
     text = _bounded_bytes(directory / "MLmodel", MAX_DESCRIPTION_BYTES)
     try:

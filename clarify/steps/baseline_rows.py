@@ -15,6 +15,7 @@ from clarify.config.analysis import Shap
 from clarify.data.coding import canonical
 from clarify.data.dataset import Dataset, Fragment, cut, read_fragment
 from clarify.data.feature_matrix import read_features
+from clarify.data.json_records import JsonPaths, inline_records
 from clarify.data.source import open_source, read_source_file
 from clarify.engines.base import Engine
 from clarify.errors import ConfigError, DataError, Problem
@@ -54,7 +55,7 @@ def find_baseline(plan: AnalysisPlan, data: PreparedData, shap: Shap, sample: Fe
     if isinstance(shap.baseline, str):
         return Baseline(_read_baseline(shap.baseline, plan, data), "uri")
     if shap.baseline is not None:
-        return Baseline(_inline_baseline(shap.baseline, data.features), "inline")
+        return Baseline(_inline_baseline(_given_rows(shap.baseline, plan, data), data.features), "inline")
     if sample is None:
         raise DataError(_no_rows())
     if shap.num_clusters is not None:
@@ -108,6 +109,16 @@ def sample_fragment(fragment: Fragment, *, columns: tuple[FeatureColumn, ...]) -
     return keys[order], table.take(order)
 
 
+def _given_rows(given: Any, plan: AnalysisPlan, data: PreparedData) -> Any:
+    """Rows as lists; records of JSON Lines, or an object built like a JSON dataset, are read like the dataset."""
+    kind, features = plan.source.format, plan.config.features
+    if kind not in ("jsonlines", "json") or features is None or all(isinstance(row, tuple) for row in given):
+        return given
+    names = [column.name for column in data.features]
+    table = inline_records(given, field="methods.shap.baseline", kind=kind, features=features, names=names)
+    return [tuple(row[name] for name in names) for row in table.to_pylist()]
+
+
 def _inline_baseline(given: Any, columns: Sequence[FeatureColumn]) -> Features:
     rows = [list(row) for row in given] if not isinstance(given, dict) else []
     problems = [
@@ -157,7 +168,8 @@ def _number(cell: Any, column: FeatureColumn) -> float | None:
 def _read_baseline(uri: str, plan: AnalysisPlan, data: PreparedData) -> Features:
     """Rows of a file in the dataset's format, with or without a header line."""
     names = [column.name for column in data.features]
-    source = open_source(uri, dataset_type=plan.config.dataset_type, headers=names)
+    paths = None if plan.config.features is None else JsonPaths(plan.config.features)
+    source = open_source(uri, dataset_type=plan.config.dataset_type, headers=names, paths=paths)
     batches = [batch for file in source.files for batch in read_source_file(source, file)]
     table = pa.Table.from_batches(batches).slice(0, MOST_BASELINE_ROWS + 1)
     if not 1 <= table.num_rows <= MOST_BASELINE_ROWS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -11,17 +11,18 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from clarify.bias.contingency import ContingencyTable
+from clarify.bias.differences import difference_notices
 from clarify.bias.evaluate import evaluate
 from clarify.data.coding import UNKNOWN, Coding
-from clarify.data.dataset import Fragment, cut, read_fragment
+from clarify.data.combinations import Combinations
+from clarify.data.dataset import Fragment, fragment_batches, read_fragment
 from clarify.engines.base import Engine
 from clarify.results import BiasSection, FacetBias, Stage
 from clarify.steps.flip_neighbours import flips_of_facets
+from clarify.steps.judge import allowed_ranges
 from clarify.steps.plan import AnalysisPlan
 from clarify.steps.predict import ScoredDataset, read_positive
 from clarify.steps.validate_dataset import PreparedData
-
-ROWS_PER_TALLY = 262_144
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Tally:
 def measure_pre_training_bias(plan: AnalysisPlan, data: PreparedData, engine: Engine) -> BiasSection:
     """All requested metrics of the labels, for every group of every facet."""
     tally = TallyPlan(data.facets, data.outcome_label, None, data.group_variable)
-    tables = tabulate(engine, cut(data.dataset, ROWS_PER_TALLY), tally, scored=None)
+    tables = tabulate(engine, data.to_tally, tally, scored=None)
     facets = tuple(
         evaluate(
             table,
@@ -61,6 +62,7 @@ def measure_pre_training_bias(plan: AnalysisPlan, data: PreparedData, engine: En
             stage="pre_training",
             methods=plan.config.pre_training_metrics,
             flips=None,
+            ranges=allowed_ranges(plan.policy, facet.column, facet.text),
         )
         for facet, table in zip(data.facets, tables, strict=True)
     )
@@ -73,18 +75,22 @@ def measure_post_training_bias(
     """All requested metrics of the predicted labels, from the data's own column or from the model's answers."""
     predicted = data.predicted_label if scored is None else None
     tally = TallyPlan(data.facets, data.outcome_label, predicted, data.group_variable)
-    fragments = cut(data.dataset, ROWS_PER_TALLY) if scored is None else scored.fragments
+    fragments = data.to_tally if scored is None else scored.fragments
     tables = tabulate(engine, fragments, tally, scored=scored)
-    flips = flips_of_facets(plan, data, scored, engine)
+    flips = flips_of_facets(plan, data, scored, engine, tables)
     facets = tuple(
-        evaluate(
-            table,
-            facet=facet.column,
-            value_or_threshold=facet.text,
-            stage="post_training",
-            methods=plan.config.post_training_metrics,
-            flips=flip.known,
-            aws_flips=flip.aws,
+        _with_note(
+            evaluate(
+                table,
+                facet=facet.column,
+                value_or_threshold=facet.text,
+                stage="post_training",
+                methods=plan.config.post_training_metrics,
+                flips=flip.known,
+                aws_flips=flip.aws,
+                ranges=allowed_ranges(plan.policy, facet.column, facet.text),
+            ),
+            flip.note,
         )
         for facet, table, flip in zip(data.facets, tables, flips, strict=True)
     )
@@ -92,11 +98,18 @@ def measure_post_training_bias(
 
 
 def tabulate(
-    engine: Engine, fragments: Sequence[Fragment], tally: TallyPlan, *, scored: ScoredDataset | None
+    engine: Engine, fragments: Sequence[Fragment | Combinations], tally: TallyPlan, *, scored: ScoredDataset | None
 ) -> tuple[ContingencyTable, ...]:
-    """One contingency table a facet, counted wherever the fragments lie and added here."""
-    count = partial(tally_fragment, tally=tally, scored=scored)
-    counted = engine.map(count, fragments, stage="counting", light=True)
+    """One contingency table a facet, counted wherever the fragments lie and added here.
+
+    Combinations that were counted with the profile are coded here and now: they are few.
+    """
+    counted = [tally_combinations(item, tally=tally) for item in fragments if isinstance(item, Combinations)]
+    rows = [item for item in fragments if isinstance(item, Fragment)]
+    if rows:
+        counted += engine.map(
+            partial(tally_fragment, tally=tally, scored=scored), rows, stage="counting", light=True
+        )
     has_predictions = scored is not None or tally.predicted is not None
     return tuple(
         _table(
@@ -108,23 +121,34 @@ def tabulate(
     )
 
 
+def tally_combinations(counted: Combinations, *, tally: TallyPlan) -> tuple[Tally, ...]:
+    """Counts of every facet, from combinations of values instead of rows."""
+    return _tally(counted.values, tally, _predicted(counted.values, tally), counted.counts)
+
+
 def tally_fragment(fragment: Fragment, *, tally: TallyPlan, scored: ScoredDataset | None) -> tuple[Tally, ...]:
     """Counts of every facet in one fragment; one reading of its rows serves all facets."""
-    table = read_fragment(fragment, columns=tally.columns)
+    if scored is not None:
+        table = read_fragment(fragment, columns=tally.columns)
+        return _tally(table, tally, read_positive(scored, fragment), None)
+    tables = (pa.Table.from_batches([batch]) for batch in fragment_batches(fragment, columns=tally.columns))
+    pieces = [_tally(table, tally, _predicted(table, tally), None) for table in tables]
+    return tuple(_merge(piece[facet] for piece in pieces) for facet in range(len(tally.facets)))
+
+
+def _tally(
+    table: pa.Table, tally: TallyPlan, predicted: NDArray[np.int8], counts: NDArray[np.int64] | None
+) -> tuple[Tally, ...]:
+    """Counts of every facet in a table; ``counts`` says how many rows each of its rows stands for (default one)."""
     label = tally.label.code(table[tally.label.column])
-    predicted = _predicted(fragment, table, tally, scored)
     strata, stratum = _strata(table, tally.group_variable)
     return tuple(
-        Tally(strata, _count(facet.code(table[facet.column]), label, predicted, stratum, len(strata) + 1))
+        Tally(strata, _count(facet.code(table[facet.column]), label, predicted, stratum, len(strata) + 1, counts))
         for facet in tally.facets
     )
 
 
-def _predicted(
-    fragment: Fragment, table: pa.Table, tally: TallyPlan, scored: ScoredDataset | None
-) -> NDArray[np.int8]:
-    if scored is not None:
-        return read_positive(scored, fragment)
+def _predicted(table: pa.Table, tally: TallyPlan) -> NDArray[np.int8]:
     if tally.predicted is not None:
         return tally.predicted.code(table[tally.predicted.column])
     return np.full(table.num_rows, UNKNOWN, dtype=np.int8)
@@ -145,9 +169,12 @@ def _count(
     predicted: NDArray[np.int8],
     stratum: NDArray[np.int64],
     n_strata: int,
+    counts: NDArray[np.int64] | None,
 ) -> NDArray[np.int64]:
     cell = ((facet.astype(np.int64) * 3 + label) * 3 + predicted) * n_strata + stratum
-    return np.bincount(cell, minlength=27 * n_strata).reshape(3, 3, 3, n_strata)
+    # Weights are added as floats, which is exact up to 2^53 rows.
+    total = np.bincount(cell, weights=counts, minlength=27 * n_strata).astype(np.int64)
+    return total.reshape(3, 3, 3, n_strata)
 
 
 def _merge(tallies: Iterable[Tally]) -> Tally:
@@ -165,6 +192,14 @@ def _table(tally: Tally, *, has_predictions: bool, has_strata: bool) -> Continge
     return ContingencyTable(tally.counts, has_predictions=has_predictions, has_strata=has_strata)
 
 
+def _with_note(bias: FacetBias, note: str) -> FacetBias:
+    """The flip test says itself when it saw a sample only."""
+    if not note:
+        return bias
+    metrics = (replace(metric, detail=note) if metric.name == "FT" else metric for metric in bias.metrics)
+    return replace(bias, metrics=tuple(metrics))
+
+
 def _section(stage: Stage, data: PreparedData, facets: tuple[FacetBias, ...]) -> BiasSection:
     label = data.outcome_label
-    return BiasSection(stage, label.column, label.text, facets)
+    return BiasSection(stage, label.column, label.text, facets, difference_notices(facets))

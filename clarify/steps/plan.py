@@ -6,12 +6,16 @@ import shlex
 from dataclasses import dataclass, field, replace
 
 from clarify.config.analysis import AnalysisConfig
+from clarify.config.columns import column_name
+from clarify.config.cross import cross_problems
+from clarify.config.declared_types import DeclaredTypes, read_declared_types, unknown_columns
 from clarify.config.parse import ParsedConfig, ensure_runnable, parse_analysis_config
 from clarify.config.policy import ParsedPolicy
 from clarify.config.settings import RunSettings
 from clarify.config.shap_options import ShapOptions, group_option
 from clarify.data import storage
-from clarify.data.source import Source, open_source
+from clarify.data.addressing import open_dataset
+from clarify.data.source import Source
 from clarify.endpoints.pinning import PinnedModel
 from clarify.errors import ConfigError, Problem, StorageError
 from clarify.results import Notice
@@ -54,6 +58,7 @@ class AnalysisPlan:
     notices: tuple[Notice, ...] = ()
     shap: ShapOptions = field(default_factory=ShapOptions)
     policy: ParsedPolicy | None = None
+    declared: DeclaredTypes | None = None
     cross: tuple[tuple[str, ...], ...] = ()
 
     @property
@@ -74,7 +79,9 @@ def plan_analysis(request: AnalysisRequest) -> AnalysisPlan:
     parsed, source = read_documents(request)
     config, settings = parsed.config, request.settings
     policy = read_policy_document(request.policy) if request.policy is not None else None
+    declared = read_types(request, source)
     check_policy(policy, config)
+    ConfigError.collect(cross_problems(request.cross, _facet_columns(config, source)))
     return AnalysisPlan(
         config=config,
         config_digest=parsed.digest,
@@ -86,24 +93,40 @@ def plan_analysis(request: AnalysisRequest) -> AnalysisPlan:
         notices=(*parsed.notices, *source.notices),
         shap=request.shap,
         policy=policy,
+        declared=declared,
         cross=request.cross,
     )
 
 
+def read_types(request: AnalysisRequest, source: Source) -> DeclaredTypes | None:
+    """The declared column types; None when types are to be inferred.
+
+    Raises
+    ------
+    ConfigError
+        With every problem of the document, columns that the dataset lacks among them.
+    """
+    if request.types is None:
+        return None
+    declared = read_declared_types(_document(request.types, "--types"))
+    ConfigError.collect(unknown_columns(declared, source.column_names))
+    return declared
+
+
+def _facet_columns(config: AnalysisConfig, source: Source) -> tuple[str, ...]:
+    named = (column_name(facet.name_or_index, source.column_names) for facet in config.facets)
+    return tuple(column for column in named if column is not None)
+
+
 def read_documents(request: AnalysisRequest) -> tuple[ParsedConfig, Source]:
-    """The config, known to be runnable here, and the data it names, listed but not read."""
+    """The config, known to be runnable here and naming columns only, and the data it names, listed but not read."""
     settings = request.settings
     parsed = read_config(request)
     config = parsed.config
     ensure_runnable(config, endpoint=settings.endpoint, model=settings.model)
     _ensure_reachable(config, settings)
-    source = open_source(
-        dataset_uri_of(config, request),
-        dataset_type=config.dataset_type,
-        headers=config.headers,
-        csv_header=settings.csv_header,
-    )
-    return parsed, source
+    source, config = open_dataset(config, dataset_uri_of(config, request), csv_header=settings.csv_header)
+    return replace(parsed, config=config), source
 
 
 def _ensure_reachable(config: AnalysisConfig, settings: RunSettings) -> None:

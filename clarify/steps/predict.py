@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from clarify.config.analysis import AnalysisConfig
 from clarify.data import storage
 from clarify.data.coding import NOT_SELECTED, SELECTED, UNKNOWN, Coding
 from clarify.data.dataset import Fragment, cut, read_fragment
@@ -19,8 +20,9 @@ from clarify.data.feature_matrix import read_features
 from clarify.endpoints.base import Endpoint, EndpointSpec, OutputKind, Predictions
 from clarify.endpoints.opening import open_endpoint
 from clarify.endpoints.quarantine import RowFailure, predict_or_quarantine
+from clarify.endpoints.selection import class_key
 from clarify.engines.base import Engine
-from clarify.errors import DataError, Problem, clip
+from clarify.errors import BadPrediction, DataError, Problem, clip
 from clarify.features import FeatureColumn
 from clarify.results import ExpectationOutcome, ValidationOutcome
 from clarify.steps.plan import AnalysisPlan
@@ -31,6 +33,7 @@ ROWS_PER_PREDICTION = 8_192
 PARTS_PER_SLAB = 32
 FEWEST_FAILURES = 16
 ROWS_PER_FAILURE = 8
+EVEN = 0.5                       # the class of the larger of two probabilities
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class DecisionRule:
     names_class: bool                # the answer's label, or its number, is a class of the label column
     threshold: float
     positive: Coding
+    whole_labels: bool = False       # the label column holds whole numbers: a fraction is no label of it
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ class ScoredDataset:
     unusable: int                    # rows whose score is not finite or whose label is missing
     expectations: tuple[ExpectationOutcome, ...] = ()
     first_failure: str = ""          # why the first of the rows without an answer has none
+    speaks_in_labels: bool = False   # its one score is a value of the label, in the label's unit
+    names_class: bool = False        # its one score, where it names no label beside it, is a class
 
 
 @dataclass(frozen=True)
@@ -67,11 +73,12 @@ def predict(plan: AnalysisPlan, data: PreparedData, lease: LeasedEndpoint, engin
     """Score all rows; finished parts of a run that was killed are not asked for again."""
     fragments = cut(data.dataset, ROWS_PER_PREDICTION)
     parts_uri = storage.join(data.work_uri, "predictions")
+    rule = decision_rule(plan, data, lease)
     work = partial(
         score_fragment,
         spec=lease.spec,
         columns=data.features,
-        rule=decision_rule(plan, data, lease),
+        rule=rule,
         parts_uri=parts_uri,
     )
     summaries = engine.map(work, fragments, stage="predicting")
@@ -82,18 +89,39 @@ def predict(plan: AnalysisPlan, data: PreparedData, lease: LeasedEndpoint, engin
         rows=sum(summary.rows for summary in summaries),
         unusable=sum(summary.unusable for summary in summaries),
         first_failure=next((summary.first_failure for summary in summaries if summary.first_failure), ""),
+        speaks_in_labels=speaks_in_labels(data, lease),
+        names_class=rule.names_class,
     )
     return check_answers(scored, lease.model.output)
 
 
 def decision_rule(plan: AnalysisPlan, data: PreparedData, lease: LeasedEndpoint) -> DecisionRule:
-    """The config's threshold; a model that predicts a continuous label itself is held to the label's own."""
+    """The config's threshold; a model that predicts a continuous label itself is held to the label's own.
+
+    Where the config names label and probability both, bias is measured of the label a model names. A model served here
+    answers probabilities alone, and names the class of the larger one.
+    """
     label, config = data.outcome_label, plan.config
-    names_class = lease.model.output == "label" or (config.predictor is not None and config.predictor.label is not None)
-    speaks_in_labels = lease.model.output == "score" and label.reading == "continuous"
-    if speaks_in_labels and label.threshold is not None and not config.probability_threshold_given:
-        return DecisionRule(names_class, label.threshold, label)
-    return DecisionRule(names_class, config.probability_threshold, label)
+    is_foreign = lease.model.isolation == "remote"
+    names_class = lease.model.output == "label" or (is_foreign and lease.spec.label is not None)
+    whole = any(column.name == label.column and column.kind == "int" for column in data.outcome.columns)
+    threshold = config.probability_threshold
+    if speaks_in_labels(data, lease) and label.threshold is not None and not config.probability_threshold_given:
+        threshold = label.threshold
+    elif not is_foreign and lease.model.output == "probability" and _names_both(plan.config):
+        threshold = EVEN
+    return DecisionRule(names_class, threshold, label, whole and label.reading == "categorical")
+
+
+def _names_both(config: AnalysisConfig) -> bool:
+    predictor = config.predictor
+    return predictor is not None and predictor.label is not None and predictor.probability is not None
+
+
+def speaks_in_labels(data: PreparedData, lease: LeasedEndpoint) -> bool:
+    """Whether the model predicts a continuous label itself, not a probability or a class."""
+    label = data.roles.label
+    return lease.model.output == "score" and label is not None and label.reading == "continuous"
 
 
 def score_fragment(
@@ -136,18 +164,47 @@ def _answer_table(answers: Predictions, rule: DecisionRule, failures: Sequence[R
 def _positive(answers: Predictions, rule: DecisionRule, n: int) -> NDArray[np.int8]:
     scores, labels = answers.scores, answers.labels
     if labels is not None and (rule.names_class or scores is None or scores.shape[1] > 1):
-        return rule.positive.code(_words(label or None for label in labels))
+        return _coded([label or None for label in labels], rule)
     if scores is None:
         return np.full(n, UNKNOWN, dtype=np.int8)
     if rule.names_class:
-        return rule.positive.code(_words(class_name(score) for score in scores[:, 0]))
+        return _coded([class_name(score) for score in scores[:, 0]], rule)
     codes = np.where(scores[:, 0] > rule.threshold, SELECTED, NOT_SELECTED).astype(np.int8)
     codes[~np.isfinite(scores[:, 0])] = UNKNOWN
     return codes
 
 
-def _words(words: Iterable[str | None]) -> pa.ChunkedArray:
-    return pa.chunked_array([pa.array(list(words), pa.string())])
+def _coded(words: Sequence[str | None], rule: DecisionRule) -> NDArray[np.int8]:
+    """Predicted labels as text, compared as classes are: 1, 1.0 and true are one.
+
+    Raises
+    ------
+    BadPrediction
+        ENDPOINT-LABEL-VALUES, when a fraction comes where labels are whole numbers: it must be a score.
+    """
+    if rule.positive.reading == "continuous":
+        return rule.positive.code(pa.chunked_array([pa.array(words, pa.string())]))
+    wanted = {class_key(str(value)) for value in rule.positive.values}
+    codes: dict[str | None, int] = {None: UNKNOWN}
+    for word in set(words) - {None}:
+        if rule.whole_labels and _is_fraction(str(word)):
+            raise BadPrediction(_fraction(str(word), rule.positive.column))
+        codes[word] = SELECTED if class_key(str(word)) in wanted else NOT_SELECTED
+    return np.array([codes[word] for word in words], dtype=np.int8)
+
+
+def _is_fraction(word: str) -> bool:
+    try:
+        return not float(word).is_integer()
+    except (ValueError, OverflowError):
+        return False
+
+
+def _fraction(word: str, column: str) -> Problem:
+    return Problem(
+        "ENDPOINT-LABEL-VALUES", "predictor.label", f"{word} among the predicted labels",
+        f"whole numbers, as in column '{column}'", "say where the score sits in predictor.probability",
+    )
 
 
 def class_name(score: float) -> str | None:

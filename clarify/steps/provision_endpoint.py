@@ -7,17 +7,23 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from clarify.config.support import notices_without_invocations
+from clarify.config.template_checks import content_type_of
+from clarify.config.templates import template_text
 from clarify.data.dataset import cut, read_fragment
 from clarify.data.feature_matrix import read_features
-from clarify.endpoints.base import Endpoint, EndpointSpec, ModelMetadata, OutputKind
+from clarify.endpoints.base import Endpoint, EndpointSpec, ModelMetadata, OutputKind, Predictions
 from clarify.endpoints.lease import LeaseRecord, close_lease, open_lease, reap
 from clarify.endpoints.opening import open_endpoint
 from clarify.errors import ConfigError, Problem
-from clarify.results import ModelDescription
+from clarify.results import ModelDescription, Notice
+from clarify.steps.label_reading import KnownLabels, LabelReading, check_labels, read_label
 from clarify.steps.plan import AnalysisPlan
 from clarify.steps.validate_dataset import PreparedData
 
 PROBE_ROWS = 256
+CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+TARGET_MODEL = "X-Amzn-SageMaker-Target-Model"
 FEWEST_ROWS_TO_TELL = 20         # fewer answers say nothing about whether they are labels
 
 
@@ -28,6 +34,7 @@ class LeasedEndpoint:
     spec: EndpointSpec
     model: ModelDescription
     lease: LeaseRecord | None = None     # None: a foreign server, or a model inside the workers
+    notices: tuple[Notice, ...] = ()
 
 
 def provision_endpoint(plan: AnalysisPlan, data: PreparedData) -> LeasedEndpoint:
@@ -43,7 +50,7 @@ def provision_endpoint(plan: AnalysisPlan, data: PreparedData) -> LeasedEndpoint
     reap()
     spec, lease = _open(plan)
     try:
-        return LeasedEndpoint(spec, _meet(plan, data, spec), lease)
+        return replace(_meet(plan, data, spec), lease=lease)
     except BaseException:
         if lease is not None:
             close_lease(lease)
@@ -85,24 +92,38 @@ def server_processes(plan: AnalysisPlan) -> int:
 def _reading(plan: AnalysisPlan) -> EndpointSpec:
     """What the config says of requests and answers."""
     config, predictor = plan.config, plan.config.predictor
-    positive = tuple(str(value) for value in config.label_values_or_threshold or ())
+    spec = EndpointSpec(
+        content_type=content_type_of(config),
+        positive_label=tuple(str(value) for value in config.label_values_or_threshold or ()),
+    )
     if predictor is None:
-        return EndpointSpec(positive_label=positive)
-    return EndpointSpec(
-        content_type=predictor.content_type,
+        return spec
+    content = predictor.content_template
+    headers = ((CUSTOM_ATTRIBUTES, predictor.custom_attributes), (TARGET_MODEL, predictor.target_model))
+    return replace(
+        spec,
         accept_type=predictor.accept_type,
-        label=predictor.label,
+        content_template=None if content is None else template_text(content),
+        record_template=predictor.record_template,
+        request_headers=tuple((name, value) for name, value in headers if value is not None),
+        # The same place twice holds one thing, and a probability says which.
+        label=None if predictor.label == predictor.probability else predictor.label,
         probability=predictor.probability,
         label_headers=tuple(str(name) for name in predictor.label_headers or ()),
-        positive_label=positive,
     )
 
 
-def _meet(plan: AnalysisPlan, data: PreparedData, spec: EndpointSpec) -> ModelDescription:
+def _meet(plan: AnalysisPlan, data: PreparedData, spec: EndpointSpec) -> LeasedEndpoint:
     endpoint = open_endpoint(spec)
+    notices: tuple[Notice, ...] = ()
     try:
-        output = endpoint.metadata.output_kind or _probe(endpoint, data)
+        output, server = endpoint.metadata.output_kind, endpoint.metadata.server
+        if output is None:
+            output, reading = _probe(endpoint, plan, data, spec)
+            spec, notices = reading.spec, reading.notices
         model = _describe(plan, endpoint.metadata, output)
+        if server not in ("invocations", "mlflow"):
+            notices += notices_without_invocations(plan.config)
     finally:
         endpoint.close()
     if output == "label" and plan.config.explanations_requested:
@@ -116,14 +137,27 @@ def _meet(plan: AnalysisPlan, data: PreparedData, spec: EndpointSpec) -> ModelDe
                 " predictor.probability",
             )
         )
-    return model
+    return LeasedEndpoint(spec, model, notices=notices)
 
 
-def _probe(endpoint: Endpoint, data: PreparedData) -> OutputKind:
-    """Whether a server that does not say answers labels: at most two whole numbers over many different rows."""
+def _probe(
+    endpoint: Endpoint, plan: AnalysisPlan, data: PreparedData, spec: EndpointSpec
+) -> tuple[OutputKind, LabelReading]:
+    """What a server that does not say answers, and what sits at ``predictor.label``: seen in answers to some rows."""
     fragment = cut(data.dataset, PROBE_ROWS)[0]
-    table = read_fragment(fragment, columns=[column.name for column in data.features])
+    label = data.roles.label if plan.config.needs_predictions else None
+    names = [column.name for column in data.features]
+    table = read_fragment(fragment, columns=names if label is None else [*names, label.column])
     answers = endpoint.predict(read_features(table, data.features))
+    known = None if label is None else KnownLabels.of(label, table[label.column])
+    output, reading = _output_of(answers), read_label(spec, answers, known)
+    if output == "label" and known is not None:
+        check_labels(answers, known)
+    return output, reading
+
+
+def _output_of(answers: Predictions) -> OutputKind:
+    """Whether answers are labels: at most two whole numbers over many different rows."""
     if answers.scores is None:
         return "label"
     scores = answers.scores

@@ -70,7 +70,7 @@ def understand(request: AnalysisRequest) -> Understanding:
     check_columns(config, profile)
     roles = assign_roles(config, profile)
     calls = _calls_per_row(config, profile)
-    notices = (*parsed.notices, *source.notices, *roles.notices, *_partial(whole))
+    notices = (*parsed.notices, *source.notices, *profile.notices, *roles.notices, *_partial(whole))
     return Understanding(
         dataset=source.uri,
         format=source.format,

@@ -1,40 +1,33 @@
-"""Read all data once to understand it, check it against what the config needs, and stage it for the steps to come."""
+"""Read all data once to understand and count it, check it against what the config needs, and keep rows if need be."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-
-import pyarrow as pa
 
 from clarify.config.analysis import AnalysisConfig
 from clarify.config.columns import column_name, feature_columns
 from clarify.data import storage
 from clarify.data.coding import Coding, ColumnFacts, code_facet, code_label, code_predicted_label
-from clarify.data.dataset import Dataset, StagedFile, stage_file, staged_dataset
-from clarify.data.expectations import (
-    Expectation,
-    SlabCounts,
-    blocking_problems,
-    check_profile,
-    check_slab,
-    combine,
-    derive_expectations,
-)
+from clarify.data.combinations import Combinations
+from clarify.data.dataset import Dataset, Fragment, counted_dataset, source_dataset, stage_file, staged_dataset
+from clarify.data.declared import declare_types, is_recast
+from clarify.data.expectations import blocking_problems, check_profile, derive_expectations
 from clarify.data.feature_matrix import model_columns
 from clarify.data.profile import SourceProfile, merge_profiles, profile_file
-from clarify.data.source import Source, SourceFile
+from clarify.data.source import Source
 from clarify.engines.base import Engine
 from clarify.errors import DataError, Problem
 from clarify.features import FeatureColumn, Kind
 from clarify.results import ExpectationOutcome, Notice, ValidationOutcome
+from clarify.steps.judge import check_policy_facets
 from clarify.steps.plan import AnalysisPlan
 
 # Raised whenever the same inputs give other bytes than before: finished parts of older runs are then left alone.
-ANALYSIS_VERSION = 2
+ANALYSIS_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -55,13 +48,25 @@ class Roles:
 
 @dataclass(frozen=True)
 class PreparedData:
-    """Typed rows on disk, what was understood of them, and the digest that names this analysis."""
+    """A dataset, what was understood and counted of it, and the digest that names this analysis.
+
+    ``dataset`` has rows when a model is to see them, when it is Parquet, or when its values are too many to count
+    in combinations; otherwise it was counted in the one pass that read it, and ``keep_rows`` stages it for whoever
+    needs rows after all.
+    """
 
     dataset: Dataset
     roles: Roles
     outcome: ValidationOutcome
     analysis_digest: str             # SHA-256 over everything the results depend on
     work_uri: str                    # where finished parts wait, and where a rerun finds them
+    source: Source                   # as it was profiled, with the digests of its files
+    combinations: Combinations | None = field(default=None, compare=False)
+
+    @property
+    def to_tally(self) -> tuple[Fragment | Combinations, ...]:
+        """What contingency tables of the data's own columns are counted from."""
+        return self.dataset.fragments if self.combinations is None else (self.combinations,)
 
     @property
     def facets(self) -> tuple[Coding, ...]:
@@ -94,33 +99,46 @@ class PreparedData:
 
 
 def validate_dataset(plan: AnalysisPlan, engine: Engine) -> PreparedData:
-    """Profile, check, stage.
+    """Profile and count, check, and stage what more than one step will read.
 
     Raises
     ------
     DataError
         With every blocking expectation that was not met, and how many rows broke it.
     """
-    profile = read_profile(plan.source, engine)
-    expectations, checked = check_columns(plan.config, profile)
+    profile = read_profile(plan.source, engine, combined=combined_columns(plan.config, plan.source.column_names))
+    if plan.declared is not None:
+        profile = declare_types(profile, plan.declared)
+    checked = check_columns(plan.config, profile)
     roles = assign_roles(plan.config, profile)
+    check_policy_facets(plan.policy, [facet.column for facet in roles.facets])
     digest = analysis_digest(plan, profile)
     work_uri = storage.join(plan.output_uri, ".work", digest[:32])
-    dataset, counts = _stage(profile, work_uri, expectations, engine)
-    outcome = _outcome(profile, (*checked, *combine(expectations, counts)), (*plan.notices, *roles.notices))
-    DataError.collect(blocking_problems(outcome))
-    return PreparedData(dataset, roles, outcome, digest, work_uri)
+    notices = (*plan.notices, *profile.notices, *roles.notices)
+    outcome = ValidationOutcome(profile.rows, profile.summaries, checked, notices)
+    counted = profile.combinations.typed(profile.kinds) if profile.combinations is not None else None
+    dataset = _dataset(plan.config, profile, work_uri, engine)
+    return PreparedData(dataset, roles, outcome, digest, work_uri, profile.source, counted)
 
 
-def read_profile(source: Source, engine: Engine) -> SourceProfile:
-    """What every column of every file holds."""
-    return merge_profiles(source, engine.map(partial(profile_file, source), source.files, stage="reading"))
+def read_profile(source: Source, engine: Engine, *, combined: tuple[str, ...] = ()) -> SourceProfile:
+    """What every column of every file holds, and how often each combination of values of some columns occurs."""
+    work = partial(profile_file, source, combined=combined)
+    return merge_profiles(source, engine.map(work, source.files, stage="reading"))
 
 
-def check_columns(
-    config: AnalysisConfig, profile: SourceProfile
-) -> tuple[tuple[Expectation, ...], tuple[ExpectationOutcome, ...]]:
-    """The expectations on this dataset, and the outcome of those that the profile alone can answer.
+def combined_columns(config: AnalysisConfig, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns that count metrics are about, as far as they exist."""
+    if not config.bias_requested:
+        return ()
+    segments = [segment.name_or_index for segment in config.segment_config or ()]
+    asked = [config.label, config.predicted_label, config.group_variable, *segments]
+    asked += [facet.name_or_index for facet in config.facets]
+    return tuple(dict.fromkeys(name for name in (_named(reference, names) for reference in asked) if name is not None))
+
+
+def check_columns(config: AnalysisConfig, profile: SourceProfile) -> tuple[ExpectationOutcome, ...]:
+    """How the data meet the expectations that the config has of them.
 
     Raises
     ------
@@ -128,10 +146,9 @@ def check_columns(
         With every blocking one that was not met.
     """
     facts = [ColumnFacts.of(column) for column in profile.columns]
-    expectations = derive_expectations(config, facts)
-    checked = check_profile(expectations, facts)
-    DataError.collect(blocking_problems(_outcome(profile, checked, ())))
-    return expectations, checked
+    checked = check_profile(derive_expectations(config, facts), facts)
+    DataError.collect(blocking_problems(ValidationOutcome(profile.rows, profile.summaries, checked, ())))
+    return checked
 
 
 def assign_roles(config: AnalysisConfig, profile: SourceProfile) -> Roles:
@@ -196,40 +213,30 @@ def analysis_digest(plan: AnalysisPlan, profile: SourceProfile) -> str:
         "header": plan.source.header_line,
         "model": plan.model.digest if plan.model is not None else plan.settings.endpoint,
         "seed": plan.seed,
+        "types": plan.declared.digest if plan.declared is not None else None,
         "shap": asdict(plan.shap) if plan.config.methods.shap is not None else None,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _stage(
-    profile: SourceProfile, work_uri: str, expectations: tuple[Expectation, ...], engine: Engine
-) -> tuple[Dataset, tuple[SlabCounts, ...]]:
-    work = partial(
-        stage_and_check, source=profile.source, kinds=profile.kinds, work_uri=work_uri, expectations=expectations
-    )
-    done = engine.map(work, profile.source.files, stage="staging")
-    dataset = staged_dataset(profile.source, profile.kinds, [staged for staged, _ in done])
-    return dataset, tuple(counts for _, slabs in done for counts in slabs)
+def _dataset(config: AnalysisConfig, profile: SourceProfile, work_uri: str, engine: Engine) -> Dataset:
+    """Rows for a model are staged; what only is counted is left where it lies."""
+    if config.needs_model:
+        return _staged(profile.source, profile.kinds, work_uri, engine)
+    if profile.source.format == "parquet" and not is_recast(profile):
+        return source_dataset(profile.source, profile)
+    if profile.combinations is not None:
+        return counted_dataset(profile.source, profile.kinds, profile.rows)
+    return _staged(profile.source, profile.kinds, work_uri, engine)
 
 
-def stage_and_check(
-    file: SourceFile,
-    *,
-    source: Source,
-    kinds: dict[str, Kind],
-    work_uri: str,
-    expectations: tuple[Expectation, ...],
-) -> tuple[StagedFile, tuple[SlabCounts, ...]]:
-    """Stage one file and look at its rows on the way."""
-    counts: list[SlabCounts] = []
-
-    def look(slab: pa.Table) -> None:
-        counts.append(check_slab(slab, expectations))
-
-    return stage_file(source, file, kinds, work_uri, on_slab=look), tuple(counts)
+def keep_rows(data: PreparedData, engine: Engine) -> Dataset:
+    """The dataset with its rows, staged now if nobody needed them before."""
+    if data.dataset.fragments:
+        return data.dataset
+    return _staged(data.source, data.dataset.kinds, data.work_uri, engine)
 
 
-def _outcome(
-    profile: SourceProfile, expectations: tuple[ExpectationOutcome, ...], notices: tuple[Notice, ...]
-) -> ValidationOutcome:
-    return ValidationOutcome(profile.rows, profile.summaries, expectations, notices)
+def _staged(source: Source, kinds: dict[str, Kind], work_uri: str, engine: Engine) -> Dataset:
+    work = partial(stage_file, source=source, kinds=kinds, work_uri=work_uri)
+    return staged_dataset(source, kinds, engine.map(work, source.files, stage="staging"))

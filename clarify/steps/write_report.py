@@ -140,6 +140,7 @@ def gather_result(
         pre_training=found.pre_training,
         post_training=found.post_training,
         explanations=found.explanations.section if found.explanations is not None else None,
+        notices=lease.notices if lease is not None else (),
         seed=plan.seed,
         report_name=plan.config.report.name,
         report_title=plan.config.report.title,

@@ -73,7 +73,9 @@ DOORS = {
     "httpx": ("clarify/endpoints/http.py",),
     "matplotlib": ("clarify/report/charts.py",),
     "jinja2": ("clarify/report/html.py",),
-    "typer": ("flows/cli.py",),
+    "jmespath": ("clarify/config/json_path.py",),
+    "yaml": ("clarify/config/yaml_text.py", "clarify/endpoints/tree_reading.py", "clarify/steps/model_hints.py"),
+    "typer": ("flows/cli.py", "flows/propose.py", "flows/planning.py", "flows/documents.py"),
     "rich": ("flows/cli.py", "flows/progress.py"),
 }
 

@@ -112,6 +112,13 @@ JSON_LINES = {
     "predictor": {"endpoint_name": "loans", "content_template": '{"x": $features}', "probability": "score"},
 }
 
+SIDE_TABLES = bias_document(
+    headers=["id", "approved", "income"],
+    facet_dataset_uri="s3://bucket/people/", facet_headers=["id", "sex"],
+    predicted_label_dataset_uri="s3://bucket/predictions/", predicted_label_headers=["id", "predicted_label"],
+    joinsource_name_or_index="id", group_variable="sex", facet=[{"name_or_index": 1, "value_or_threshold": [0]}],
+)  # fmt: skip
+
 IMAGES = {
     "dataset_type": "application/x-image",
     "methods": {"shap": {"image_config": {"model_type": "OBJECT_DETECTION", "num_segments": 10, "context": 0.5,
@@ -141,8 +148,8 @@ PARQUET = bias_document(
 
 @pytest.mark.parametrize(
     "document",
-    [bias_document(), shap_document(), TIME_SERIES, JSON_RECORDS, JSON_LINES, IMAGES, TWO_FACETS, PARQUET],
-    ids=["bias", "shap", "time-series", "json", "json-lines", "images", "two-facets", "parquet"],
+    [bias_document(), shap_document(), TIME_SERIES, JSON_RECORDS, JSON_LINES, SIDE_TABLES, IMAGES, TWO_FACETS, PARQUET],
+    ids=["bias", "shap", "time-series", "json", "json-lines", "side-tables", "images", "two-facets", "parquet"],
 )
 def test_documents_of_every_kind_parse_without_a_change(document):
     result = parsed(document)
@@ -448,6 +455,49 @@ def test_keys_that_need_or_exclude_each_other_are_told(changes, field, code, hin
 
     assert found[0] == code
     assert hint in found[3]
+
+
+@pytest.mark.parametrize(
+    ("document", "changes", "field", "code", "hint"),
+    [
+        (JSON_LINES, {"label": 2}, "label", "CFG-TYPE", "write the path to the value"),
+        (JSON_RECORDS, {"predicted_label": 0}, "predicted_label", "CFG-TYPE", "write the path to the value"),
+        (JSON_LINES, {"features": "x["}, "features", "CFG-JMESPATH", ""),
+        (JSON_LINES, {"label": "a" * 1_001}, "label", "CFG-JMESPATH", "write a shorter path"),
+        (JSON_LINES, {"features": "x" + "|[@,@]|[]" * 9}, "features", "CFG-JMESPATH", "write the path to the values"),
+        (JSON_LINES, {"features": "|".join(["a"] * 90)}, "features", "CFG-JMESPATH", "write a shorter path"),
+        (JSON_LINES, {"headers": ["age"]}, "headers", "CFG-HEADERS", "then the label"),
+        (JSON_LINES, {"facet": [{"name_or_index": "sec"}]}, "facet[0].name_or_index", "CFG-COLUMN-UNKNOWN",
+         "did you mean 'sex'?"),
+        (JSON_LINES, {"methods": {"shap": {"features_to_explain": ["approved"]}}},
+         "methods.shap.features_to_explain[0]", "CFG-CONFLICT", "label and predicted label are not features"),
+        (JSON_LINES, {"facet_dataset_uri": "f.csv"}, "facet_dataset_uri", "CFG-CONFLICT", "write dataset and side"),
+        (SIDE_TABLES, {"facet_dataset_uri": ABSENT}, "facet_dataset_uri", "CFG-MISSING", "remove facet_headers"),
+        (SIDE_TABLES, {"facet": [{"name_or_index": 2}]}, "facet[0].name_or_index", "CFG-COLUMN-UNKNOWN",
+         "Unable to locate the facet."),
+        (SIDE_TABLES, {"facet": [{"name_or_index": "sec"}]}, "facet[0].name_or_index", "CFG-COLUMN-UNKNOWN",
+         "did you mean 'sex'?"),
+        (SIDE_TABLES, {"facet_headers": ["id", "sex", "sex"]}, "facet_headers[2]", "CFG-HEADER-DUPLICATE", "rename"),
+        (SIDE_TABLES, {"facet_headers": ["id", "sex", "income"]}, "facet_headers", "CFG-HEADER-DUPLICATE", "rename"),
+        (SIDE_TABLES, {"facet_headers": ["person", "sex"]}, "joinsource_name_or_index", "CFG-COLUMN-UNKNOWN",
+         "without a key the tables are joined row by row"),
+        (SIDE_TABLES, {"predicted_label": "yhat"}, "predicted_label", "CFG-COLUMN-UNKNOWN", "name an existing column"),
+        (SIDE_TABLES, {"label": "aproved"}, "label", "CFG-COLUMN-UNKNOWN", "did you mean 'approved'?"),
+    ],
+)  # fmt: skip
+def test_keys_that_say_where_the_data_lie_must_fit_each_other(document, changes, field, code, hint):
+    changed = {key: value for key, value in {**document, **changes}.items() if value is not ABSENT}
+
+    found = problems_of(changed)[field]
+
+    assert found[0] == code
+    assert hint in found[3]
+
+
+def test_a_path_into_records_is_noticed_as_without_effect_beside_a_table():
+    (notice,) = parsed(bias_document(features="x")).notices
+
+    assert (notice.code, notice.field) == ("CFG-NO-EFFECT", "features")
 
 
 @pytest.mark.parametrize(

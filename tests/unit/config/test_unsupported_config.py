@@ -34,28 +34,13 @@ SERIES = {
 @pytest.mark.parametrize(
     ("config", "fields"),
     [
-        (config_of(dataset_type="application/jsonlines", features="x"), ["dataset_type", "features"]),
-        (config_of(dataset_type="application/json", features="x"), ["dataset_type", "features"]),
         (config_of(dataset_type="application/sagemakercapturejson"), ["dataset_type"]),
         (
             config_of(dataset_type="application/x-image", methods={"shap": {"image_config": {}}}),
             ["dataset_type", "methods.shap.image_config"],
         ),
-        (config_of(**SERIES), ["dataset_type", "time_series_data_config", "methods.asymmetric_shapley_value"]),
-        (config_of(facet_dataset_uri="f.csv", facet_headers=["sex"]), ["facet_dataset_uri", "facet_headers"]),
-        (
-            config_of(predicted_label_dataset_uri="p.csv", predicted_label_headers=["y"]),
-            ["predicted_label_dataset_uri", "predicted_label_headers"],
-        ),
-        (config_of(joinsource_name_or_index="id"), ["joinsource_name_or_index"]),
-        (config_of(segment_config=[{"name_or_index": "a", "segments": [["x"]]}]), ["segment_config"]),
+        (config_of(**SERIES), ["time_series_data_config", "methods.asymmetric_shapley_value"]),
         (shap_config(text_config={"granularity": "token", "language": "en"}), ["methods.shap.text_config"]),
-        (config_of(predictor={"model_name": "m", "target_model": "t"}), ["predictor.target_model"]),
-        (config_of(predictor={"model_name": "m", "custom_attributes": "t"}), ["predictor.custom_attributes"]),
-        (config_of(predictor={"model_name": "m", "content_template": "$features"}), ["predictor.content_template"]),
-        (config_of(predictor={"model_name": "m", "record_template": "$features"}), ["predictor.record_template"]),
-        (config_of(predictor={"model_name": "m", "content_type": "application/jsonlines"}), ["predictor.content_type"]),
-        (config_of(predictor={"model_name": "m", "accept_type": "application/jsonlines"}), ["predictor.accept_type"]),
         (config_of(predictor={"endpoint_name": "e"}), ["predictor.endpoint_name"]),
     ],
 )
@@ -76,6 +61,11 @@ def test_what_is_not_built_is_refused_by_name(config, fields):
                     save_local_shap_values=True, features_to_explain=["a"]),
         shap_config(baseline=[[1, 2]]),
         shap_config(num_clusters=3),
+        config_of(dataset_type="application/jsonlines", features="x", predicted_label="z"),
+        config_of(dataset_type="application/json", features="rows[*].x", label="rows[*].y"),
+        config_of(facet_dataset_uri="f.csv", facet_headers=["sex"]),
+        config_of(predicted_label_dataset_uri="p.csv", predicted_label_headers=["predicted_label"]),
+        config_of(joinsource_name_or_index="id"),
         config_of(methods={"shap": {}, "pdp": {"grid_resolution": 5}}),
         config_of(methods={"pdp": {"grid_resolution": 5, "features": ["a", 1], "top_k_features": 3}}),
         config_of(predictor={"model_name": "m", "instance_type": "i", "initial_instance_count": 1, "label": "l",
@@ -142,12 +132,11 @@ def test_a_predictor_that_names_no_model_is_no_model():
 
 
 def test_everything_that_keeps_a_config_from_running_is_raised_at_once():
-    segments = [{"name_or_index": "a", "segments": [[1]]}]
-    config = config_of(methods={"shap": {"image_config": {}}}, segment_config=segments)
+    config = config_of(dataset_type="application/x-image", methods={"shap": {"image_config": {}}})
 
     with pytest.raises(ConfigError) as caught:
         ensure_runnable(config)
 
     assert [problem.field for problem in caught.value.problems] == [
-        "segment_config", "methods.shap.image_config", "predictor",
+        "dataset_type", "methods.shap.image_config", "predictor",
     ]  # fmt: skip

@@ -148,12 +148,12 @@ def test_a_positive_label_that_is_not_in_the_data_is_refused_with_the_values_see
     assert "'good', 'bad'" in caught.value.problems[0].allowed
 
 
-def test_predicted_labels_share_the_labels_threshold_and_maximum():
+def test_predicted_labels_share_the_labels_threshold_and_its_text_has_the_labels_own_maximum():
     label, predicted = facts([1.0, 2.0, 3.0], "float", "y"), facts([1.0, 4.0], "float", "yhat")
 
     coding = code_label(label, [2], maximum=4.0)
 
-    assert coding.text == "(2.0, 4.0]"
+    assert coding.text == "(2.0, 3.0]"
     assert codes(code_predicted_label(predicted, [2], coding, label), [1.0, 4.0]) == [0, 1]
 
 
@@ -169,6 +169,175 @@ def test_predictions_without_a_positive_are_refused_in_awss_words():
 
     with pytest.raises(DataError, match="Positive Predicted Index Series contains all False values"):
         code_predicted_label(predicted, [1], code_label(label, [1]), label)
+
+
+# --- spellings -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "listed", "meant"),
+    [
+        ([0, 1] * 50, "int", "1", 1),
+        ([0, 1] * 50, "int", True, 1),
+        (["0", "1"] * 50, "text", 1, "1"),
+        (["0.0", "1.0"] * 50, "text", 1, "1.0"),
+        (["0", "1"] * 50, "text", "1.0", "1"),
+        (["0", "1"] * 50, "text", True, "1"),
+        (["true", "false"], "text", True, "true"),
+        (["TRUE", "FALSE"], "text", "true", "TRUE"),
+        ([True, False], "bool", "False", False),
+        ([True, False], "bool", 0, False),
+    ],
+)
+def test_a_value_in_another_spelling_is_found_and_the_spelling_noticed(values, kind, listed, meant):
+    (coding,) = code_facet(facts(values, kind, name="group"), [listed], where="facet[0]")
+
+    assert coding.values == (meant,)
+    assert type(coding.values[0]) is type(meant)
+    assert coding.text == str(listed)
+    (notice,) = coding.notices
+    assert (notice.code, notice.field) == ("TYPE-RESPELT", "facet[0].value_or_threshold")
+    assert f"{listed!r} is read as {meant!r}" in notice.message
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "listed"),
+    [
+        ([0, 1] * 50, "int", 1.0),
+        (["f", "m"], "text", "f"),
+        ([True, False], "bool", True),
+        (["007", "x"], "text", "007"),
+    ],
+)
+def test_a_value_as_the_column_has_it_needs_no_notice(values, kind, listed):
+    (coding,) = code_facet(facts(values, kind), [listed], where="facet[0]")
+
+    assert coding.notices == ()
+
+
+def test_a_code_with_leading_zeros_is_not_the_number_it_looks_like():
+    (coding,) = code_facet(facts(["007", "x"], "text"), [7], where="facet[0]")
+
+    assert codes(coding, ["007", "x"]) == [0, 0]
+
+
+def test_a_value_that_may_mean_two_texts_is_refused():
+    with pytest.raises(DataError, match="DATA-AMBIGUOUS-VALUE") as caught:
+        code_facet(facts(["true", "1", "no"], "text", name="flag"), [True], where="facet[3]")
+
+    (problem,) = caught.value.problems
+    assert (problem.field, problem.received) == ("facet[3].value_or_threshold", "True")
+    assert problem.allowed == "one of 'true', '1', as column 'flag' spells them"
+
+
+def test_one_of_several_values_in_another_spelling_is_found_too():
+    (coding,) = code_facet(facts([1, 2, 3] * 50, "int"), [1, "2"], where="facet[0]")
+
+    assert codes(coding, [1, 2, 3]) == [1, 1, 0]     # AWS finds 1, and does not look for "2" any more
+
+
+def test_a_value_listed_twice_counts_once_and_is_told():
+    (coding,) = code_facet(facts([1, 2, 3] * 50, "int"), [1, "1"], where="facet[0]")
+
+    assert coding.values == (1,)
+    assert [notice.code for notice in coding.notices] == ["DATA-VALUE-REPEATED"]
+
+
+def test_a_fraction_does_not_select_the_integer_below_it():
+    (coding,) = code_facet(facts([1, 2] * 50, "int"), [1.5], where="facet[0]")
+
+    assert codes(coding, [1, 2]) == [0, 0]
+
+
+def test_integers_beyond_float_precision_are_told_apart():
+    big = 2**53
+    (coding,) = code_facet(facts([big, big + 1] * 50, "int"), [str(big + 1)], where="facet[0]")
+
+    assert codes(coding, [big, big + 1]) == [0, 1]
+
+
+# --- thresholds nobody is above --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("threshold", "text"), [(60, "(60.0, 60.0]"), (70.5, "(70.5, 60.0]"), ("60", "(60.0, 60.0]")])
+def test_a_threshold_at_or_above_the_maximum_selects_nobody_says_so_and_keeps_the_order_of_its_text(threshold, text):
+    (coding,) = code_facet(facts([20.5, 30.0, 60.0], "float", name="age"), [threshold], where="facet[0]")
+
+    assert coding.text == text
+    assert codes(coding, [20.5, 60.0]) == [0, 0]
+    notice = coding.notices[-1]
+    assert notice.code == "DATA-NO-ROWS-ABOVE"
+    assert "largest value is 60.0" in notice.message
+
+
+def test_negative_numbers_are_compared_with_their_sign():
+    column = facts([-9.5, -5.0, -3.0], "float")
+
+    (above,) = code_facet(column, [-4], where="facet[0]")
+    (mirrored,) = code_facet(column, [3], where="facet[0]")     # AWS prints no text: it looks at |-3|
+
+    assert (above.text, codes(above, [-9.5, -5.0, -3.0])) == ("(-4.0, -3.0]", [0, 0, 1])
+    assert (mirrored.text, codes(mirrored, [-9.5, -5.0, -3.0])) == ("(3.0, -3.0]", [0, 0, 0])
+
+
+def test_many_whole_numbers_are_a_quantity_even_where_the_threshold_is_their_largest():
+    (coding,) = code_facet(facts(list(range(18, 81)), "int"), [80], where="facet[0]")
+
+    assert (coding.reading, coding.text) == ("continuous", "(80, 80]")
+
+
+def test_a_threshold_keeps_the_spelling_of_its_number():
+    ages = facts(list(range(18, 81)), "int")
+
+    assert [code_facet(ages, [value], where="facet[0]")[0].text for value in (40, 40.0, "40")] == [
+        "(40, 80]", "(40.0, 80.0]", "(40.0, 80.0]",
+    ]  # fmt: skip
+
+
+# --- AWS's inference, edge by edge -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "nulls", "reading"),
+    [
+        (["1", "2"], "text", 1, "categorical"),              # a null makes the cast to integers fail
+        ([str(2**63), "1"], "text", 0, "categorical"),       # so does a number beyond 64 bits
+        (["-1", "+2"], "text", 0, "continuous"),
+        (["1", "2"] * 50, "text", 0, "categorical"),         # 2 of 100
+        ([True, False], "bool", 3, "categorical"),
+        ([1.0] * 100, "float", 0, "continuous"),
+    ],
+)
+def test_edges_of_the_inference(values, kind, nulls, reading):
+    assert aws_reading(facts(values, kind, nulls=nulls), [values[0]]) == reading
+
+
+# --- predictions of another type -------------------------------------------------------------------------------
+
+
+def test_predictions_whose_values_are_all_values_of_the_label_are_read_as_the_label():
+    label, predicted = facts([0, 1] * 50, "int", "y"), facts([0.0, 1.0] * 50, "float", "yhat")
+
+    coding = code_predicted_label(predicted, [1], code_label(label, [1]), label)
+
+    assert codes(coding, [0.0, 1.0, None]) == [0, 1, 2]
+    assert [notice.code for notice in coding.notices] == ["TYPE-READ-AS-LABEL"]
+
+
+def test_nulls_among_integer_predictions_change_no_type():
+    label, predicted = facts([0, 1] * 50, "int", "y"), facts([0, 1] * 50, "int", "yhat", nulls=3)
+
+    coding = code_predicted_label(predicted, [1], code_label(label, [1]), label)
+
+    assert (coding.reading, coding.notices) == ("categorical", ())
+
+
+def test_decimal_predictions_of_a_whole_numbered_label_are_not_cut():
+    label, predicted = facts(list(range(40)), "int", "y"), facts([4.7, 5.7, 9.1], "float", "yhat")
+
+    coding = code_predicted_label(predicted, [5], code_label(label, [5], maximum=39.0), label)
+
+    assert codes(coding, [4.7, 5.7, 9.1]) == [0, 1, 1]     # AWS compares 4, 5 and 9 with 5
 
 
 # --- features ---------------------------------------------------------------------------------------------------

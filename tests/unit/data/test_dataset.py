@@ -10,7 +10,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from clarify.data.dataset import ROW_GROUP_ROWS, SLAB_ROWS, cut, iter_batches, read_fragment, source_dataset, stage
+from clarify.data.dataset import (
+    ROW_GROUP_ROWS,
+    SLAB_ROWS,
+    counted_dataset,
+    cut,
+    fragment_batches,
+    iter_batches,
+    read_fragment,
+    source_dataset,
+    stage,
+)
 from clarify.data.profile import profile_source
 from clarify.data.source import open_source
 from clarify.errors import DataError
@@ -20,9 +30,9 @@ from clarify.errors import DataError
 def stage_csv(open_csv, tmp_path):
     """Profile and stage one CSV file; gives the dataset."""
 
-    def do(content, *, work="work", on_slab=None, name="rows.csv", **options):
+    def do(content, *, work="work", name="rows.csv", **options):
         profile = profile_source(open_csv(content, name, **options))
-        return stage(profile.source, profile.kinds, str(tmp_path / work), on_slab=on_slab)
+        return stage(profile.source, profile.kinds, str(tmp_path / work))
 
     return do
 
@@ -107,17 +117,14 @@ def test_staging_twice_from_nothing_gives_the_same_bytes(stage_csv, tmp_path):
     assert parquet_bytes(tmp_path / "one") == parquet_bytes(tmp_path / "two") != {}
 
 
-def test_a_finished_file_is_not_written_again_but_its_slabs_are_shown(stage_csv, tmp_path):
-    first_slabs, second_slabs = [], []
-    dataset = stage_csv(numbered(9_000), on_slab=first_slabs.append)
+def test_a_finished_file_is_not_written_again(stage_csv, tmp_path):
+    dataset = stage_csv(numbered(9_000))
     times = {fragment.uri: os.stat(fragment.uri).st_mtime_ns for fragment in dataset.fragments}
 
-    again = stage_csv(numbered(9_000), on_slab=second_slabs.append)
+    again = stage_csv(numbered(9_000))
 
     assert again == dataset
     assert {uri: os.stat(uri).st_mtime_ns for uri in times} == times
-    assert [slab.num_rows for slab in second_slabs] == [9_000]
-    assert second_slabs[0].equals(first_slabs[0])
 
 
 def test_an_unfinished_file_is_staged_again(stage_csv, tmp_path):
@@ -149,26 +156,43 @@ def test_the_same_content_read_as_other_kinds_is_staged_under_another_name(open_
     assert read_fragment(text.fragments[0])["a"].to_pylist() == ["1", "2"]
 
 
-def test_slabs_of_a_long_file_end_with_whole_row_groups(stage_csv):
+def rows_of_parts(dataset) -> list[int]:
+    """How many rows each staged Parquet file has, in order."""
+    rows: dict[str, int] = {}
+    for fragment in dataset.fragments:
+        rows[fragment.uri] = rows.get(fragment.uri, 0) + fragment.rows
+    return list(rows.values())
+
+
+def test_parts_of_a_long_file_end_with_whole_row_groups(stage_csv):
     n = SLAB_ROWS + 10_000
-    slabs = []
 
-    dataset = stage_csv(b"a\n" + b"7\n" * n, csv_header="present", on_slab=lambda slab: slabs.append(slab.num_rows))
+    dataset = stage_csv(b"a\n" + b"7\n" * n, csv_header="present")
 
-    assert slabs == [SLAB_ROWS, 10_000]
+    assert rows_of_parts(dataset) == [SLAB_ROWS, 10_000]
     assert dataset.rows == n
     assert dataset.fragments[-1].first_row + dataset.fragments[-1].rows == n
 
 
-def test_wide_rows_make_slabs_of_bounded_size(stage_csv, monkeypatch):
+def test_wide_rows_make_parts_of_bounded_size(stage_csv, monkeypatch):
     monkeypatch.setattr("clarify.data.dataset.SLAB_BYTES", 2_000_000)
-    slabs = []
 
-    stage_csv(b"a,b\n" + (b"1," + b"x" * 200 + b"\n") * 34_000, on_slab=lambda slab: slabs.append(slab.num_rows))
+    parts = rows_of_parts(stage_csv(b"a,b\n" + (b"1," + b"x" * 200 + b"\n") * 34_000))
 
-    assert len(slabs) > 1                       # about 7 MB in all
-    assert all(rows % ROW_GROUP_ROWS == 0 for rows in slabs[:-1])
-    assert sum(slabs) == 34_000
+    assert len(parts) > 1                       # about 7 MB in all
+    assert all(rows % ROW_GROUP_ROWS == 0 for rows in parts[:-1])
+    assert sum(parts) == 34_000
+
+
+def test_rows_that_were_only_counted_cannot_be_read_as_if_there_were_none(open_csv):
+    profile = profile_source(open_csv(b"a,b\n1,x\n2,y\n"))
+    counted = counted_dataset(profile.source, profile.kinds, profile.rows)
+
+    assert counted.describe().rows == 2
+    with pytest.raises(DataError, match=r"(?s)only counted.*\[DATA-NOT-KEPT\]"):
+        cut(counted, 10)
+    with pytest.raises(DataError, match=r"DATA-NOT-KEPT"):
+        next(iter_batches(counted))
 
 
 def test_a_file_that_changed_its_type_after_profiling_is_refused(open_csv, write_file, tmp_path):
@@ -226,6 +250,16 @@ def test_a_fragment_across_the_batches_of_a_large_row_group_is_whole(tmp_path):
 
     assert (fragment.offset, fragment.rows) == (60_000, 20_000)
     assert read_fragment(fragment, ["i"])["i"].to_pylist() == list(range(60_000, 80_000))
+
+
+def test_a_large_fragment_comes_in_small_batches(tmp_path):
+    profile = write_parquet(tmp_path / "rows.parquet")
+    fragment = source_dataset(profile.source, profile).fragments[0]
+
+    batches = list(fragment_batches(fragment, ["i"]))
+
+    assert [batch.num_rows for batch in batches] == [65_536, 80_000 - 65_536]
+    assert pa.Table.from_batches(batches).equals(read_fragment(fragment, ["i"]))
 
 
 def test_csv_is_not_read_in_place(open_csv):

@@ -3,6 +3,7 @@
 kserve    Open Inference Protocol in JSON; refuses the binary extension, which it does not offer
 triton    Open Inference Protocol with the binary extension, which it demands and answers with
 container /invocations as AWS's containers have it: CSV without a header in, CSV or JSON lines out
+shapes    /REQUEST/ANSWER: takes one shape of request, by name, and answers in one; GET /seen tells the last headers
 
 Every model scores a row as 1 * first column + 2 * second + 3 * third, a word counting its letters. A row whose
 first cell is 13 makes the whole request fail with status 500; more than 1,000 rows are refused with 413.
@@ -95,15 +96,102 @@ def outputs_of(model: str, scores: np.ndarray, asked: list[str]) -> list[tuple[s
     return [("predict", "FP32", scores.astype("f4"))]
 
 
+def strict(text: str) -> object:
+    """JSON as the standard has it: no NaN, no Infinity."""
+
+    def refuse(token: str) -> None:
+        raise Refused(400, f"{token} is not JSON")
+
+    try:
+        return json.loads(text, parse_constant=refuse)
+    except ValueError as error:
+        raise Refused(400, str(error)) from error
+
+
+def lines_request(body: str) -> list[list]:
+    return [strict(line)["Features"] for line in body.splitlines()]
+
+
+def split_request(body: str) -> list[list]:
+    document = strict(body)
+    if document["feature_names"] != ["a", "b", "c"]:
+        raise Refused(400, "feature names")
+    return document["instances"]
+
+
+def mappings_request(body: str) -> list[list]:
+    return [[record["a"], record["b"], record["c"]] for record in strict(body)]
+
+
+def named_request(body: str) -> list[list]:
+    document = strict(body)
+    if document["cost"] != "100% of $5":
+        raise Refused(400, "the constant")
+    return [[row["first"], row["in"]["second"], row["third"]] for row in document["rows"]]
+
+
+def one_request(body: str) -> list[list]:
+    record = strict(body)
+    return [[record["a"], record["b"], record["c"]]]
+
+
+def csv_request(body: str) -> list[list]:
+    return [[float(cell) for cell in line.split(",")] for line in body.splitlines()]
+
+
+REQUESTS = {
+    "lines": ("application/jsonlines", lines_request),
+    "split": ("application/json", split_request),
+    "mappings": ("application/json", mappings_request),
+    "named": ("application/json", named_request),
+    "one": ("application/json", one_request),
+    "csv": ("text/csv", csv_request),
+}
+
+
+def classes_of(score: float) -> tuple[str, list[float]]:
+    """Three classes: the third is likeliest above 3, else the first."""
+    return ("C3", [0.1, 0.3, 0.6]) if score > 3 else ("C1", [0.5, 0.3, 0.2])
+
+
+def in_lines(make) -> object:
+    return lambda scores: "\n".join(json.dumps(make(score)) for score in scores)
+
+
+ANSWERS = {
+    "csv": ("text/csv", lambda scores: "\n".join(map(repr, scores))),
+    "csv_label_score": ("text/csv", lambda scores: "\n".join(f"{int(s > 3)},{s!r}" for s in scores)),
+    "csv_class_list": ("text/csv", lambda scores: "\n".join('{},"{}"'.format(*classes_of(s)) for s in scores)),
+    "csv_list": ("text/csv", lambda scores: "\n".join(f'"{classes_of(s)[1]}"' for s in scores)),
+    "lines": ("application/jsonlines", in_lines(lambda s: {"score": s})),
+    "lines_class_list": (
+        "application/jsonlines", in_lines(lambda s: {"pred": classes_of(s)[0], "sc": classes_of(s)[1]}),
+    ),
+    "lines_all_classes": (
+        "application/jsonlines", in_lines(lambda s: {"pred": ["C1", "C2", "C3"], "sc": classes_of(s)[1]}),
+    ),
+    "json": (
+        "application/json",
+        lambda scores: json.dumps({"predictions": [{"score": s, "predicted_label": int(s > 3)} for s in scores]}),
+    ),
+    "json_columns": ("application/json", lambda scores: json.dumps({"model": "m", "out": {"scores": scores}})),
+    "json_record": ("application/json", lambda scores: json.dumps({"score": scores[0]})),
+    "json_short": ("application/json", lambda scores: json.dumps({"predictions": [{"score": s} for s in scores[1:]]})),
+}
+
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     kind = ""
     n_requests = 0
+    seen = ""
 
     def do_GET(self) -> None:
         parts = self.path.strip("/").split("/")
         if self.path == "/count":
             self.reply(200, json.dumps(Handler.n_requests).encode())
+        elif self.path == "/seen":
+            self.reply(200, Handler.seen.encode())
         elif self.kind == "container":
             self.reply(404, b"<html>no such page</html>", "text/html")
         elif self.path == "/v2":
@@ -120,6 +208,8 @@ class Handler(BaseHTTPRequestHandler):
         try:
             if self.kind == "container":
                 self.invoke(body)
+            elif self.kind == "shapes":
+                self.shape(body)
             else:
                 self.infer(body)
         except Refused as error:
@@ -162,6 +252,19 @@ class Handler(BaseHTTPRequestHandler):
             self.reply(200, "\n".join(lines).encode(), "application/jsonlines")
         else:
             self.reply(200, "\n".join(map(repr, scores)).encode(), "text/csv; charset=utf-8")
+
+    def shape(self, body: bytes) -> None:
+        Handler.seen = json.dumps(dict(self.headers))
+        request, answer = self.path.strip("/").split("/")
+        content_type, read = REQUESTS[request]
+        accept_type, write = ANSWERS[answer]
+        if self.headers["Content-Type"] != content_type:
+            raise Refused(415, f"{content_type}, not {self.headers['Content-Type']}")
+        if self.headers["Accept"] != accept_type:
+            raise Refused(406, f"{accept_type}, not {self.headers['Accept']}")
+        cells = [[len(cell) if isinstance(cell, str) else cell for cell in row] for row in read(body.decode())]
+        rows = np.array([[np.nan if cell is None else float(cell) for cell in row] for row in cells])
+        self.reply(200, write(score(rows).tolist()).encode(), accept_type)
 
     def reply(self, status: int, body: bytes, content_type: str = "application/json", **headers: str) -> None:
         self.send_response(status)

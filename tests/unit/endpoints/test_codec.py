@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from clarify.endpoints import codec, oip
+from clarify.endpoints import answers, codec, oip
 from clarify.endpoints.base import Answer, TensorSpec
 from clarify.errors import BadPrediction, DataError
 from clarify.features import FeatureColumn, Features
@@ -93,42 +93,42 @@ def test_a_body_that_is_not_what_it_says_is_a_request_error():
 
 
 def test_one_score_per_line():
-    got = codec.read_csv_answer(b"0.25\n0.5\n", 2)
+    got = answers.read_csv_answer(b"0.25\n0.5\n", 2)
 
     np.testing.assert_array_equal(got.scores, [[0.25], [0.5]])
 
 
 def test_an_empty_line_is_a_missing_score():
-    got = codec.read_csv_answer(b"0.25\n\n0.5\n\n", 3)
+    got = answers.read_csv_answer(b"0.25\n\n0.5\n\n", 3)
 
     np.testing.assert_array_equal(got.scores, [[0.25], [NAN], [0.5]])
 
 
 def test_one_line_of_as_many_cells_as_rows_is_read_as_rows():
-    assert codec.read_csv_answer(b"0.1,0.2,0.3", 3).scores.shape == (3, 1)
+    assert answers.read_csv_answer(b"0.1,0.2,0.3", 3).scores.shape == (3, 1)
 
 
 def test_the_papers_multi_class_csv_is_read_by_position():
-    got = codec.read_csv_answer(b'C3,"[0.1,0.3,0.6]"\nC1,"[0.5,0.3,0.2]"\n', 2, label=0, probability=1)
+    got = answers.read_csv_answer(b'C3,"[0.1,0.3,0.6]"\nC1,"[0.5,0.3,0.2]"\n', 2, label=0, probability=1)
 
     assert got.labels == ("C3", "C1")
     np.testing.assert_array_equal(got.scores, [[0.1, 0.3, 0.6], [0.5, 0.3, 0.2]])
 
 
 def test_a_quoted_list_of_scores_alone_is_read():
-    got = codec.read_csv_answer(b'"[0.1, 0.3, 0.6]"\n', 1, probability=0)
+    got = answers.read_csv_answer(b'"[0.1, 0.3, 0.6]"\n', 1, probability=0)
 
     np.testing.assert_array_equal(got.scores, [[0.1, 0.3, 0.6]])
 
 
 def test_a_list_of_labels_with_scores_names_the_largest():
-    got = codec.read_csv_answer(b"\"['a', 'b']\",\"[0.2, 0.8]\"\n", 1, label=0, probability=1)
+    got = answers.read_csv_answer(b"\"['a', 'b']\",\"[0.2, 0.8]\"\n", 1, label=0, probability=1)
 
     assert got.labels == ("b",)
 
 
 def test_class_names_are_labels_not_scores():
-    got = codec.read_csv_answer(b"yes\nno\n", 2)
+    got = answers.read_csv_answer(b"yes\nno\n", 2)
 
     assert (got.scores, got.labels) == (None, ("yes", "no"))
 
@@ -137,13 +137,13 @@ def test_class_names_are_labels_not_scores():
     "body", [b'{"predictions": [[0.1, 0.9], [0.5, 0.5]]}', b"[[0.1, 0.9], [0.5, 0.5]]", b"[0.1, 0.9]\n[0.5, 0.5]\n"]
 )
 def test_json_lists_are_scores(body):
-    np.testing.assert_array_equal(codec.read_json_answer(body, 2).scores, [[0.1, 0.9], [0.5, 0.5]])
+    np.testing.assert_array_equal(answers.read_json_answer(body, 2).scores, [[0.1, 0.9], [0.5, 0.5]])
 
 
 def test_json_mappings_are_read_by_key():
     body = b'{"predictions": [{"pred": "yes", "out": {"sc": [0.1, 0.9]}}]}'
 
-    got = codec.read_json_answer(body, 1, label="pred", probability="out.sc")
+    got = answers.read_json_answer(body, 1, label="pred", probability="out.sc")
 
     assert got.labels == ("yes",)
     np.testing.assert_array_equal(got.scores, [[0.1, 0.9]])
@@ -151,27 +151,27 @@ def test_json_mappings_are_read_by_key():
 
 def test_json_mappings_without_a_key_name_the_keys_there_are():
     with pytest.raises(BadPrediction, match=r"predictor\.probability: pred, sc"):
-        codec.read_json_answer(b'[{"pred": 1, "sc": 0.5}]', 1)
+        answers.read_json_answer(b'[{"pred": 1, "sc": 0.5}]', 1)
 
 
 def test_a_null_score_stays_missing():
-    np.testing.assert_array_equal(codec.read_json_answer(b"[null, 0.5]", 2).scores, [[NAN], [0.5]])
+    np.testing.assert_array_equal(answers.read_json_answer(b"[null, 0.5]", 2).scores, [[NAN], [0.5]])
 
 
 def test_rows_of_different_width_are_refused():
     with pytest.raises(BadPrediction, match=r"rows with \[1, 2\] scores"):
-        codec.read_csv_answer(b"0.1\n0.2,0.3\n", 2)
+        answers.read_csv_answer(b"0.1\n0.2,0.3\n", 2)
 
 
 def test_a_wrong_count_says_both_numbers():
     with pytest.raises(BadPrediction, match=r"2 answers for 3 rows  \[ENDPOINT-ROWS\]"):
-        codec.read_csv_answer(b"0.1\n0.2\n", 3)
+        answers.read_csv_answer(b"0.1\n0.2\n", 3)
 
 
 def test_arrow_answers_come_back():
     scores = np.array([[0.1, 0.9], [NAN, 0.5]])
 
-    got = codec.read_arrow_answer(codec.table_to_stream(codec.answer_to_table(Answer(scores, None))), 2)
+    got = answers.read_arrow_answer(codec.table_to_stream(codec.answer_to_table(Answer(scores, None))), 2)
 
     np.testing.assert_array_equal(got.scores, scores)
 

@@ -16,7 +16,7 @@ from clarify.endpoints import oip
 from clarify.endpoints.base import EndpointSpec, Predictions, TensorSpec
 from clarify.endpoints.http import HttpEndpoint, read_metadata
 from clarify.endpoints.quarantine import predict_or_quarantine
-from clarify.errors import BadPrediction, DataError
+from clarify.errors import BadPrediction, ConfigError, DataError
 from clarify.features import FeatureColumn, Features
 
 WEIGHTS = np.array([1.0, 2.0, 3.0])
@@ -28,7 +28,7 @@ def servers() -> Iterator[dict[str, str]]:
     """Base URL by kind of server."""
     started = {
         kind: subprocess.Popen([sys.executable, str(SERVER), kind], stdout=subprocess.PIPE, text=True)
-        for kind in ("kserve", "triton", "container")
+        for kind in ("kserve", "triton", "container", "shapes")
     }
     try:
         yield {kind: f"http://127.0.0.1:{process.stdout.readline().strip()}" for kind, process in started.items()}
@@ -224,3 +224,125 @@ def test_poison_rows_are_found_in_the_one_request_that_failed(kind, path, server
     assert [(failure.row, failure.code) for failure in got.failures] == [(row, "ENDPOINT-STATUS") for row in poison]
     # A request that fails is asked three times, then halved: at most 2 log2(500) = 18 more, the last of them thrice.
     assert n_requests(servers[kind]) - before <= 6 + 2 * (2 + 18 + 2)
+
+
+# --- requests by template, answers by path ----------------------------------------------------------------------------
+
+LINES = {"content_type": "application/jsonlines", "content_template": '{"Features": $features}'}
+SPLIT = {
+    "content_type": "application/json", "content_template": '{"instances": $records, "feature_names": $feature_names}',
+    "record_template": "$features",
+}
+MAPPINGS = {"content_type": "application/json", "content_template": "$records", "record_template": "$features_kvp"}
+NAMED = {
+    "content_type": "application/json", "content_template": '{"rows": $records, "cost": "100% of $$5"}',
+    "record_template": '{"third": "${c}", "first": "${a}", "in": {"second": "${b}"}}',
+}
+ONE = {"content_type": "application/json", "content_template": "$record", "record_template": "$features_kvp"}
+REQUESTS = {"lines": LINES, "split": SPLIT, "mappings": MAPPINGS, "named": NAMED, "csv": {"content_type": "text/csv"}}
+ANSWERS = {
+    "csv": {"accept_type": "text/csv"},
+    "csv_label_score": {"accept_type": "text/csv", "label": 0, "probability": 1},
+    "lines": {"accept_type": "application/jsonlines", "probability": "score"},
+    "json": {"accept_type": "application/json", "probability": "predictions[*].score"},
+    "json_columns": {"accept_type": "application/json", "probability": "out.scores"},
+}
+
+
+@pytest.mark.parametrize("request_shape", REQUESTS)
+@pytest.mark.parametrize("answer_shape", ANSWERS)
+def test_every_shape_of_request_goes_with_every_shape_of_answer(request_shape, answer_shape, servers, numbers):
+    url = f"{servers['shapes']}/{request_shape}/{answer_shape}"
+
+    got = asked(url, numbers, **REQUESTS[request_shape], **ANSWERS[answer_shape])
+
+    np.testing.assert_array_equal(got.scores[:, 0], numbers.values @ WEIGHTS)
+
+
+def test_an_answer_is_asked_for_in_the_type_of_the_request_unless_another_is_named(servers, numbers):
+    got = asked(f"{servers['shapes']}/lines/lines", numbers, **LINES, probability="score")
+
+    np.testing.assert_array_equal(got.scores[:, 0], numbers.values @ WEIGHTS)
+
+
+@pytest.mark.parametrize("answer", ["json_record", "json", "csv"])
+def test_a_template_of_one_record_sends_one_row_a_request_and_pads_none(answer, servers, numbers):
+    few = numbers.with_values(numbers.values[:40])
+    places = {"json_record": {"probability": "score"}, **ANSWERS}[answer]
+    before = n_requests(servers["shapes"])
+
+    got = asked(f"{servers['shapes']}/one/{answer}", few, **ONE, **places)
+
+    np.testing.assert_array_equal(got.scores[:, 0], few.values @ WEIGHTS)
+    assert n_requests(servers["shapes"]) - before == 40
+
+
+def test_a_poison_row_of_a_one_record_server_is_set_aside(servers, numbers):
+    few = numbers.with_values(numbers.values[:10].copy())
+    few.values[4, 0] = 13.0
+
+    with HttpEndpoint(
+        EndpointSpec(url=f"{servers['shapes']}/one/json_record", probability="score", **ONE)
+    ) as endpoint:
+        got = predict_or_quarantine(endpoint, few, most_failures=1)
+
+    assert [failure.row for failure in got.failures] == [4]
+    assert np.flatnonzero(np.isnan(got.predictions.scores[:, 0])).tolist() == [4]
+
+
+@pytest.mark.parametrize("request_shape", ["lines", "split", "mappings", "named"])
+def test_text_and_gaps_travel_as_text_and_null(request_shape, servers):
+    hostile = '"], [$c "${a}" %b\n'
+    columns = (FeatureColumn("a", "text", (hostile, "x")), FeatureColumn("b", "int"), FeatureColumn("c", "float"))
+    features = Features(columns, np.array([[0, 3, 0.5], [1, 4, np.nan], [np.nan, 5, 0.25]]))
+
+    got = asked(
+        f"{servers['shapes']}/{request_shape}/lines", features, **REQUESTS[request_shape], **ANSWERS["lines"]
+    )
+
+    np.testing.assert_array_equal(got.scores[:, 0], [len(hostile) + 2 * 3 + 3 * 0.5, np.nan, np.nan])
+
+
+TABLE_5 = {
+    "csv_class_list": {"accept_type": "text/csv", "label": 0, "probability": 1},
+    "csv_list": {"accept_type": "text/csv", "probability": 0, "label_headers": ("C1", "C2", "C3")},
+    "lines_class_list": {"accept_type": "application/jsonlines", "label": "pred", "probability": "sc"},
+    "lines_all_classes": {"accept_type": "application/jsonlines", "label": "pred", "probability": "sc"},
+}
+
+
+@pytest.mark.parametrize("variant", TABLE_5)
+def test_the_papers_multi_class_answers_give_a_label_and_its_scores(variant, servers, numbers):
+    got = asked(f"{servers['shapes']}/lines/{variant}", numbers, **LINES, **TABLE_5[variant])
+
+    above = numbers.values @ WEIGHTS > 3
+    assert 0 < above.sum() < len(above)
+    assert got.labels == tuple("C3" if high else "C1" for high in above)
+    np.testing.assert_array_equal(got.scores, np.where(above[:, None], [0.1, 0.3, 0.6], [0.5, 0.3, 0.2]))
+
+
+def test_headers_of_the_config_travel_with_a_foreign_request(servers, numbers):
+    sent = (("X-Amzn-SageMaker-Custom-Attributes", "trace=1; a b"), ("X-Amzn-SageMaker-Target-Model", "m.tar.gz"))
+
+    asked(f"{servers['shapes']}/lines/lines", numbers, **LINES, **ANSWERS["lines"], request_headers=sent)
+
+    with urllib.request.urlopen(f"{servers['shapes']}/seen") as answer:
+        seen = json.load(answer)
+    assert [(name, seen[name]) for name, _ in sent] == list(sent)
+
+
+def test_an_answer_too_short_for_the_rows_is_refused_whatever_the_path_says(servers, numbers):
+    with pytest.raises(BadPrediction, match=r"299 answers for 300 rows  \[ENDPOINT-ROWS\]"):
+        asked(f"{servers['shapes']}/split/json_short", numbers, **SPLIT, **ANSWERS["json"])
+
+
+def test_a_template_that_names_a_feature_we_do_not_send_says_so(servers, numbers):
+    wrong = {**NAMED, "record_template": '{"first": "${Age}"}'}
+
+    with pytest.raises(ConfigError, match=r'(?s)record_template: received "\$\{Age\}"  \[CFG-TEMPLATE\].*a, b, c'):
+        asked(f"{servers['shapes']}/named/json", numbers, **wrong, **ANSWERS["json"])
+
+
+def test_json_lines_without_a_template_says_what_to_write(servers, numbers):
+    with pytest.raises(ConfigError, match=r"(?s)CFG-TEMPLATE.*exactly one \$features"):
+        asked(f"{servers['shapes']}/lines/lines", numbers, content_type="application/jsonlines")
