@@ -7,9 +7,8 @@ from typing import Any, ParamSpec, TypeVar
 
 from prefect import task
 
-from clarify.steps import explain as explaining
-from clarify.steps import judge as judging
 from clarify.steps import (
+    closer_looks,
     measure_bias,
     partial_dependence,
     plan,
@@ -18,6 +17,8 @@ from clarify.steps import (
     validate_dataset,
     write_report,
 )
+from clarify.steps import explain as explaining
+from clarify.steps import judge as judging
 from tasks import artifacts, policies, tracking
 from tasks.tracking import TrackedRun
 
@@ -83,6 +84,12 @@ def vary_features(*args: Any) -> Any:
     return dependence
 
 
+@task(name="closer-looks", task_run_name="closer-looks", **policies.RESUMES)
+def look_closer(*args: Any) -> Any:
+    """Cross facets, measure within segments and class by class, compare continuous outcomes."""
+    return closer_looks.look_closer(*args)
+
+
 @task(name="judge", task_run_name="judge", **policies.RESUMES)
 def judge(*args: Any) -> Any:
     """Hold the metrics against the allowed ranges."""
@@ -120,6 +127,7 @@ OF_STEP: dict[Callable[..., Any], Any] = {
     measure_bias.measure_post_training_bias: post_training_bias,
     explaining.explain: explain,
     partial_dependence.partial_dependence: vary_features,
+    closer_looks.look_closer: look_closer,
     judging.judge: judge,
     provision_endpoint.release_endpoint: release,
     write_report.write_report: report,

@@ -7,8 +7,10 @@ d shifted by 0, -1, +.7, half of it on TPR .7 and FPR .12 (.03 at base .02). Cov
 defined, in designs where more than a fifth of the tables are (KL and JS: all tables, their interval needs no point).
 GE is that of both facets together; FT flips f of facet d by the rates of the design's own errors; accuracy and F1 are
 facet d's; CDDL has five strata of unequal size. No interval is sorted: it holds the truth exactly when the truth's rank
-among the lattice values lies between the ranks of the two quantiles, and a comparison counts that rank; each distinct
-pair of counts is judged once.
+among the lattice values lies between the ranks of the two quantiles, and a comparison counts that rank. Each distinct
+set of counts is judged once. For metrics of two rates exact quadrature of the same posterior settles the tables in
+which the truth is nowhere near a limit (tail mass below .012, or above .04); for the others closed limits settle what
+is 1.3 standard errors inside or 3.2 outside, given five rows in every cell. Both were checked to change no coverage.
 """
 
 from __future__ import annotations
@@ -31,12 +33,17 @@ from scipy.special import expit, logit  # noqa: E402
 
 from clarify.bias.catalog import BY_NAME  # noqa: E402
 from clarify.bias.closed_form import StratifiedDisparity, normal_quantile  # noqa: E402
+from clarify.bias.critical_counts import mass_at_or_above  # noqa: E402
 from clarify.bias.intervals import _binary_js, _binary_kl, observed_per_predicted  # noqa: E402
 from clarify.bias.lattice import N_POINTS, beta_logits, three_shares  # noqa: E402
+from clarify.bias.parametric_tables import TABLE_METRICS  # noqa: E402
 from clarify.bias.performance import _f1, jeffreys_interval  # noqa: E402
+from clarify.bias.two_rates import TWO_RATES as BOUNDARIES  # noqa: E402
 
 STRATA = np.array([0.4, 0.25, 0.2, 0.1, 0.05])
 STRATUM_SHIFTS = np.array([-0.6, -0.2, 0.0, 0.3, 0.8])
+FAR_OUT, FAR_IN = 0.012, 0.04
+CLEAR_IN, CLEAR_OUT = 1.3, 3.2                # standard errors
 LOWEST, HIGHEST = 0.025 * N_POINTS - 0.5, 0.975 * N_POINTS - 0.5
 
 
@@ -136,6 +143,55 @@ class Judge:
         distinct, times = np.unique(keys[defined], axis=0, return_counts=True)
         self.covered[name] = float(np.average([holds(*map(int, key)) for key in distinct], weights=times))
 
+    def _record_two_rates(
+        self, name: str, keys: np.ndarray, defined: np.ndarray, truth: float, holds: Callable[..., bool]
+    ) -> None:
+        """As :meth:`_record`; ``keys``: successes and failures in a and in d, ``truth``: rises with a's rate."""
+        if defined.mean() <= 0.2:
+            return
+        distinct, times = np.unique(keys[defined], axis=0, return_counts=True)
+        x_a, x_d = distinct[:, 0].astype(float), distinct[:, 2].astype(float)
+        n_a, n_d = x_a + distinct[:, 1], x_d + distinct[:, 3]
+        boundary, signed = BOUNDARIES[name].boundary(truth, "a"), BOUNDARIES[name].signed
+        below = mass_at_or_above(boundary, x_d, n_d, x_a, n_a)      # posterior mass of a signed value below the truth
+        point = signed(x_a / n_a, x_d / n_d)
+        held = np.where(below < 0.5, (below > FAR_IN) | (point <= truth), (below < 1 - FAR_IN) | (point >= truth))
+        tail = np.minimum(below, 1 - below)
+        for index in np.flatnonzero((tail > FAR_OUT) & (tail < FAR_IN)):
+            held[index] = holds(*map(int, distinct[index]))
+        self.covered[name] = float(np.average(held, weights=times))
+
+    def _record_folded(self, name: str, keys: np.ndarray, truth: float, holds: Callable[..., bool]) -> None:
+        """As :meth:`_record_two_rates` for a signed truth whose size alone is asked."""
+        distinct, times = np.unique(keys, axis=0, return_counts=True)
+        x_a, x_d = distinct[:, 0].astype(float), distinct[:, 2].astype(float)
+        below, above = (
+            mass_at_or_above(BOUNDARIES[name].boundary(edge, "a"), x_d, self.design.n_d, x_a, self.design.n_a)
+            for edge in (-abs(truth), abs(truth))
+        )
+        held = ((below > 0.025) | (above < 0.975)) & (below <= 0.975) & (above >= 0.025)
+        tails = [np.minimum(mass, 1 - mass) for mass in (below, above)]
+        near = [(tail > FAR_OUT) & (tail < FAR_IN) for tail in tails]
+        for index in np.flatnonzero(near[0] | near[1]):
+            held[index] = holds(*map(int, distinct[index]))
+        self.covered[name] = float(np.average(held, weights=times))
+
+    def _record_by_limits(
+        self, metric: str, groups: tuple[np.ndarray, ...], defined: np.ndarray, truth: float,
+        holds: Callable[..., bool],
+    ) -> None:
+        """As :meth:`_record`; with five rows in every cell, closed limits settle truths far inside or far outside."""
+        if defined.mean() <= 0.2:
+            return
+        distinct, times = np.unique(np.concatenate(groups, axis=1)[defined], axis=0, return_counts=True)
+        smoothed = [part + 0.5 for part in np.split(distinct, len(groups), axis=1)]
+        (low, high), (lowest, highest) = (TABLE_METRICS[metric].limits(*smoothed, z=z) for z in (CLEAR_IN, CLEAR_OUT))
+        held = (low < truth) & (truth < high)
+        settled = (distinct.min(axis=1) >= 5) & (held | (truth < lowest) | (truth > highest))
+        for index in np.flatnonzero(~settled):
+            held[index] = holds(*map(int, distinct[index]))
+        self.covered[metric] = float(np.average(held, weights=times))
+
     def _difference(self, name: str) -> None:
         sign = TWO_RATES[name][2]
         (yes_a, no_a), (yes_d, no_d) = parts(self.a, name), parts(self.d, name)
@@ -148,7 +204,7 @@ class Judge:
             point = y_a / (y_a + n_a) - y_d / (y_d + n_d)
             return inside_or_widened(sign * (p_a - p_d), sign * truth, sign * point)
 
-        self._record(name, keys, (yes_a + no_a > 0) & (yes_d + no_d > 0), holds)
+        self._record_two_rates(name, keys, (yes_a + no_a > 0) & (yes_d + no_d > 0), truth, holds)
 
     def _ratio(self) -> None:
         (yes_a, no_a), (yes_d, no_d) = parts(self.a, "DPPL"), parts(self.d, "DPPL")
@@ -158,7 +214,8 @@ class Judge:
             p_a, p_d = rate_pair((y_a, n_a), (y_d, n_d))
             return inside_or_widened(p_d / p_a, truth, y_d / (y_d + n_d) / (y_a / (y_a + n_a)))
 
-        self._record("DI", np.stack([yes_a, no_a, yes_d, no_d], axis=1), yes_a > 0, holds)
+        keys = np.stack([yes_a, no_a, yes_d, no_d], axis=1)
+        self._record_two_rates("DI", keys, yes_a > 0, -truth, holds)
 
     def _divergences(self) -> None:
         (yes_a, no_a), (yes_d, no_d) = parts(self.a, "DPL"), parts(self.d, "DPL")
@@ -170,14 +227,14 @@ class Judge:
             def holds(y_a: int, n_a: int, y_d: int, n_d: int, divergence=divergence, truth=truth) -> bool:
                 return folded_holds(signed_root(divergence, *rate_pair((y_a, n_a), (y_d, n_d))), truth)
 
-            self._record(name, keys, np.full(self.tables, True), holds)
+            self._record_folded(name, keys, truth, holds)
         truth_tvd = float(p_a - p_d)
 
         def holds_tvd(y_a: int, n_a: int, y_d: int, n_d: int) -> bool:
             first, second = rate_pair((y_a, n_a), (y_d, n_d))
             return folded_holds(first - second, truth_tvd)
 
-        self._record("TVD", keys, np.full(self.tables, True), holds_tvd)
+        self._record_folded("TVD", keys, truth_tvd, holds_tvd)
 
     def _odds(self) -> None:
         keys = np.concatenate([self.a[:, [2, 1]], self.d[:, [2, 1]]], axis=1)
@@ -187,7 +244,7 @@ class Judge:
             values = np.exp(beta_logits(fn_d, fp_d, 2)) - np.exp(beta_logits(fn_a, fp_a, 1))
             return inside_or_widened(values, truth, fn_d / fp_d - fn_a / fp_a)
 
-        self._record("TE", keys, (keys[:, 1] > 0) & (keys[:, 3] > 0), holds)
+        self._record_two_rates("TE", keys, (keys[:, 1] > 0) & (keys[:, 3] > 0), -truth, holds)
 
     def _outcomes(self, name: str, columns: tuple[int, int, int], sign: int) -> None:
         keys = np.concatenate([self.a[:, columns], self.d[:, columns]], axis=1)
@@ -203,7 +260,8 @@ class Judge:
             point = (cells[0] + cells[2]) / (cells[0] + cells[1]) - (cells[3] + cells[5]) / (cells[3] + cells[4])
             return inside_or_widened(sign * (of_a - of_d), truth, sign * point)
 
-        self._record(name, keys, (keys[:, 0] + keys[:, 1] > 0) & (keys[:, 3] + keys[:, 4] > 0), holds)
+        defined = (keys[:, 0] + keys[:, 1] > 0) & (keys[:, 3] + keys[:, 4] > 0)
+        self._record_by_limits(name, (self.a[:, columns], self.d[:, columns]), defined, truth, holds)
 
     def _entropy(self) -> None:
         pooled = self.a + self.d
@@ -221,7 +279,7 @@ class Judge:
             rows = fp + fn + right
             return inside_or_widened(index(s * t, s * (1 - t)), truth, index(fp / rows, fn / rows))
 
-        self._record("GE", keys, np.full(self.tables, True), holds)
+        self._record_by_limits("GE", (keys,), np.full(self.tables, True), truth, holds)
 
     def _flips(self) -> None:
         """Flips to negative as likely as false positives in facet d, flips to positive as false negatives."""
@@ -233,7 +291,7 @@ class Judge:
             s, t = (expit(part) for part in three_shares(down, up, stay, (1, 2)))
             return inside_or_widened(s * (2 * t - 1), truth, (down - up) / self.design.n_d)
 
-        self._record("FT", keys, np.full(self.tables, True), holds)
+        self._record_by_limits("FT", (keys,), np.full(self.tables, True), truth, holds)
 
     def _one_group(self) -> None:
         right, wrong = parts(self.d, "AD")

@@ -30,7 +30,8 @@ N_KNOTS: Final = 2_049
 class Boundary(Protocol):
     """Where a metric meets an edge of its range: the rate of the smaller group as a function of the larger one's.
 
-    Rising, and beyond [0, 1] where no rate meets the edge. ``reflected`` is the same boundary between the complements of both rates, 1 - rate.
+    Rising, and beyond [0, 1] where no rate meets the edge. ``reflected`` is the same boundary between the complements
+    of both rates, 1 - rate.
     """
 
     def at(self, rate: Values) -> Values: ...
@@ -94,23 +95,26 @@ def _solved_curve(signed: Signed, edge: float, given: str) -> tuple[Values, Valu
     return knots, (low + high) / 2
 
 
-def mass_at_or_above(boundary: Boundary, x_small: Values, n_small: int, x_large: Values, n_large: int) -> Values:
+def mass_at_or_above(
+    boundary: Boundary, x_small: Values, n_small: int | Values, x_large: Values, n_large: int | Values
+) -> Values:
     """Posterior mass of ``rate of the smaller group >= boundary(rate of the larger group)``, element by element.
 
     Jeffreys priors, as everywhere in the house; counts may be fractions. The larger group is integrated over on the
     arcsine scale, where its posterior is nearly normal and smooth up to 0 and 1; the smaller one's distribution
     function varies more slowly than that posterior, so few nodes suffice.
     """
-    peak, half = 2 * np.arcsin(np.sqrt(x_large / n_large))[..., None], HALF_WINDOW / math.sqrt(n_large)
+    of_small, of_large = np.asarray(n_small)[..., None], np.asarray(n_large)[..., None]
+    x_small, x_large = x_small[..., None], x_large[..., None]
+    peak, half = 2 * np.arcsin(np.sqrt(x_large / of_large)), HALF_WINDOW / np.sqrt(of_large)
     # The density is even around both ends: midpoints of a window cut there are as good as those of a whole one.
     first, last = np.maximum(peak - half, 0.0), np.minimum(peak + half, math.pi)
-    n_nodes = N_NODES_OF_FEW if n_small <= FEW else N_NODES
+    n_nodes = N_NODES_OF_FEW if of_small.min() <= FEW else N_NODES
     angles = first + (last - first) * (np.arange(n_nodes) + 0.5) / n_nodes
     rate, rest = np.sin(angles / 2) ** 2, np.cos(angles / 2) ** 2
-    log_weights = xlogy(x_large[..., None], rate) + xlogy(n_large - x_large[..., None], rest)
+    log_weights = xlogy(x_large, rate) + xlogy(of_large - x_large, rest)
     weights = np.exp(log_weights - log_weights.max(axis=-1, keepdims=True))
-    alpha, beta = x_small[..., None] + PRIOR, n_small - x_small[..., None] + PRIOR
-    above = betaincc(alpha, beta, np.clip(boundary.at(rate), 0.0, 1.0))
+    above = betaincc(x_small + PRIOR, of_small - x_small + PRIOR, np.clip(boundary.at(rate), 0.0, 1.0))
     mass: Values = (weights * above).sum(axis=-1) / weights.sum(axis=-1)
     return mass
 

@@ -8,6 +8,7 @@ from typing import ParamSpec, Protocol, TypeVar
 
 from clarify.engines.base import Engine, Progress, ReportProgress, be_silent
 from clarify.steps.choose_engine import open_engine
+from clarify.steps.closer_looks import CloserLooks, look_closer
 from clarify.steps.explain import explain
 from clarify.steps.judge import judge
 from clarify.steps.measure_bias import measure_post_training_bias, measure_pre_training_bias
@@ -63,12 +64,14 @@ def run_analysis(
 def _walk(plan: AnalysisPlan, engine: Engine, call: Call, facts: RunFacts) -> PublishedAnalysis:
     data = call(validate_dataset, plan, engine)
     pre = call(measure_pre_training_bias, plan, data, engine) if plan.config.pre_training_metrics else None
-    lease = scored = post = explanations = dependence = None
+    lease = scored = post = explanations = dependence = closer = None
     try:
         lease = call(provision_endpoint, plan, data) if plan.needs_endpoint else None
         scored = call(predict, plan, data, lease, engine) if lease and plan.config.needs_predictions else None
         if plan.config.post_training_metrics:
             post = call(measure_post_training_bias, plan, data, scored, engine)
+        if plan.config.bias_requested:
+            closer = call(look_closer, plan, data, scored, engine)
         if lease and plan.config.methods.shap is not None:
             explanations = call(explain, plan, data, lease, engine)
         if lease and plan.config.methods.pdp is not None:
@@ -79,5 +82,5 @@ def _walk(plan: AnalysisPlan, engine: Engine, call: Call, facts: RunFacts) -> Pu
         if lease is not None:
             call(release_endpoint, lease)
     verdicts = call(judge, plan.policy, pre, post) if plan.policy is not None else None
-    found = Findings(pre, post, verdicts, explanations, dependence or ())
+    found = Findings(pre, post, verdicts, closer or CloserLooks(), explanations, dependence or ())
     return call(write_report, plan, data, lease, scored, found, facts)

@@ -10,6 +10,7 @@ from functools import partial
 
 from clarify.config.analysis import AnalysisConfig
 from clarify.config.columns import column_name, feature_columns
+from clarify.config.segments import segment_problems
 from clarify.data import storage
 from clarify.data.coding import Coding, ColumnFacts, code_facet, code_label, code_predicted_label
 from clarify.data.combinations import Combinations
@@ -162,6 +163,7 @@ def assign_roles(config: AnalysisConfig, profile: SourceProfile) -> Roles:
     )
     if not config.bias_requested:
         return roles
+    problems += segment_problems(config.segment_config or (), profile.kinds)
     try:
         label, predicted = _labels(config, facts, names)
         roles = replace(roles, label=label, predicted_label=predicted)

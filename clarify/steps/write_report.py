@@ -29,16 +29,8 @@ from clarify.report.provenance import (
     provenance_document,
     provenance_of,
 )
-from clarify.results import (
-    AnalysisResult,
-    BiasSection,
-    ClassSection,
-    Intersection,
-    OutcomeGap,
-    PartialDependence,
-    SegmentBias,
-    VerdictSection,
-)
+from clarify.results import AnalysisResult, BiasSection, PartialDependence, VerdictSection
+from clarify.steps.closer_looks import CloserLooks
 from clarify.steps.explain import Explanations
 from clarify.steps.local_parts import LocalParts, row_facts
 from clarify.steps.plan import AnalysisPlan
@@ -90,12 +82,9 @@ class Findings:
     pre_training: BiasSection | None = None
     post_training: BiasSection | None = None
     verdicts: VerdictSection | None = None
+    closer: CloserLooks = field(default_factory=CloserLooks)
     explanations: Explanations | None = None
     dependence: tuple[PartialDependence, ...] = ()
-    intersections: tuple[Intersection, ...] = ()
-    segments: tuple[SegmentBias, ...] = ()
-    classes: ClassSection | None = None
-    outcome_gaps: tuple[OutcomeGap, ...] = ()
 
 
 def write_report(
@@ -146,10 +135,10 @@ def gather_result(
         report_title=plan.config.report.title,
         partial_dependence=found.dependence,
         verdicts=found.verdicts,
-        intersections=found.intersections,
-        segments=found.segments,
-        classes=found.classes,
-        outcome_gaps=found.outcome_gaps,
+        intersections=found.closer.intersections,
+        segments=found.closer.segments,
+        classes=found.closer.classes,
+        outcome_gaps=found.closer.outcome_gaps,
     )
 
 
