@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from clarify.config.shap_options import DEFAULT_TOLERANCE
+from flows.documents import policy as policy_command
 from flows.documents import schema
+from flows.exit_codes import check_fail_on, exit_codes, leave_with_verdict, say
 from flows.planning import plan
 from flows.propose import init
 
 if TYPE_CHECKING:
-    from clarify.errors import ClarifyError
     from clarify.steps.line import ReportProgress
     from clarify.steps.plan import AnalysisRequest
     from clarify.steps.write_report import PublishedAnalysis
@@ -31,9 +31,6 @@ app = typer.Typer(
     rich_markup_mode=None,                  # plain help: importing rich would double its time
     epilog="Exit codes: 0 pass or no policy, 1 violation, 2 documents or data wrong, 3 inconclusive, 4 could not run.",
 )
-
-EXIT_VIOLATION, EXIT_USAGE, EXIT_INCONCLUSIVE, EXIT_RUNTIME, EXIT_INTERRUPTED = 1, 2, 3, 4, 130
-FAIL_ON = ("violation", "inconclusive", "never")
 
 # What libraries print of themselves hides what was found.
 QUIET = {
@@ -113,7 +110,7 @@ def analyze(
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress")] = False,
 ) -> None:
     """Run one analysis: validate, bias, serve the model, bias, SHAP, report."""
-    with _exit_codes(json_):
+    with exit_codes(json_):
         from clarify.config.settings import RunSettings
         from clarify.config.shap_options import ShapOptions, parse_groups
         from clarify.steps.plan import AnalysisRequest
@@ -137,7 +134,7 @@ def analyze(
             groups=parse_groups(group or ()),
             group_one_hot=group_one_hot,
         )
-        _check_fail_on(fail_on)
+        check_fail_on(fail_on)
         request = AnalysisRequest(
             config=config,
             output_uri=output,
@@ -152,7 +149,7 @@ def analyze(
         with _progress(quiet=quiet) as report:
             published = _run(request, report, direct=direct)
         _print_findings(published, as_json=json_)
-        _leave_with_verdict(published, fail_on)
+        leave_with_verdict(published, fail_on)
 
 
 @app.command()
@@ -164,7 +161,7 @@ def validate(
     json_: Json = False,
 ) -> None:
     """Dry run: say what was understood of the documents and the data, and every problem at once."""
-    with _exit_codes(json_):
+    with exit_codes(json_):
         from clarify.config.settings import RunSettings
         from clarify.steps.plan import AnalysisRequest
         from clarify.steps.understanding import understand
@@ -183,12 +180,12 @@ def demo(
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress")] = False,
 ) -> None:
     """Train a small model on real data, register it in MLflow, and analyse it."""
-    with _exit_codes(False):
+    with exit_codes(False):
         from clarify.demo import prepare_demo
         from tasks.tracking import experiment_of, tracking_uri_of
 
         uri = tracking_uri_of(tracking_uri)
-        _say(f"training a model on the {dataset} data and registering it in MLflow ({uri})")
+        say(f"training a model on the {dataset} data and registering it in MLflow ({uri})")
         request = prepare_demo(
             dataset, output=output, tracking_uri=uri, experiment_id=experiment_of(uri, "/clarify/training")
         )
@@ -200,6 +197,7 @@ def demo(
 app.command()(init)
 app.command()(plan)
 app.command()(schema)
+app.command("policy")(policy_command)
 
 
 def _run(request: AnalysisRequest, report: ReportProgress, *, direct: bool) -> PublishedAnalysis:
@@ -258,67 +256,7 @@ def _progress(*, quiet: bool) -> Iterator[ReportProgress]:
         with show_bar() as report:
             yield report
     else:
-        yield print_progress(_say)
-
-
-@contextmanager
-def _exit_codes(as_json: bool) -> Iterator[None]:
-    """Turn errors into messages and exit codes; an unexpected one keeps its trace."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        _leave(EXIT_INTERRUPTED, "interrupted; a rerun continues with the finished parts")
-    except BrokenPipeError:
-        os._exit(0)
-    except SystemExit as left:          # a library left the process: whatever its code, this run did not finish
-        _leave(EXIT_RUNTIME, f"a library ended the process (code {left.code})", cause=left)
-    except typer.Exit:
-        raise
-    except Exception as error:
-        from clarify.errors import ClarifyError
-
-        if not isinstance(error, ClarifyError):
-            traceback.print_exc()
-            _leave(EXIT_RUNTIME, "the run could not finish; nothing was published", cause=error)
-        if as_json:
-            _print_problems(error)
-            raise typer.Exit(error.exit_code) from error
-        _leave(error.exit_code, str(error), cause=error)
-
-
-def _print_problems(error: ClarifyError) -> None:
-    import json
-    from dataclasses import asdict
-
-    print(json.dumps({"status": "error", "problems": [asdict(problem) for problem in error.problems]}, indent=2))
-
-
-def _leave(code: int, message: str, *, cause: BaseException | None = None) -> NoReturn:
-    _say(message)
-    raise typer.Exit(code) from cause
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
-def _check_fail_on(fail_on: str) -> None:
-    from clarify.errors import ConfigError, Problem
-
-    if fail_on not in FAIL_ON:
-        raise ConfigError(Problem("RUN-VALUE", "--fail-on", repr(fail_on), " or ".join(FAIL_ON), "choose one of these"))
-
-
-def _leave_with_verdict(published: PublishedAnalysis, fail_on: str) -> None:
-    """Exit 1 on a violation, 3 when nothing could be decided against it; without a policy there is no verdict."""
-    from clarify.results import Verdict
-
-    verdicts = published.result.verdicts
-    codes = {Verdict.VIOLATION: EXIT_VIOLATION, Verdict.INCONCLUSIVE: EXIT_INCONCLUSIVE}
-    if fail_on == "violation":
-        del codes[Verdict.INCONCLUSIVE]
-    if verdicts is not None and fail_on != "never" and verdicts.verdict in codes:
-        raise typer.Exit(codes[verdicts.verdict])
+        yield print_progress(say)
 
 
 def _pairs(settings: Any) -> tuple[tuple[str, str], ...]:

@@ -1,4 +1,4 @@
-"""`clarify schema`: prints the JSON Schemas of our documents, for editors and for checks elsewhere."""
+"""`clarify schema` and `clarify policy`: the JSON Schemas of our documents, and a policy to begin with."""
 
 from __future__ import annotations
 
@@ -8,16 +8,23 @@ import typer
 
 
 def schema(
-    kind: Annotated[str, typer.Argument(metavar="config|policy|monitor|extended", help="Which document")],
+    kind: Annotated[str, typer.Argument(metavar="config|policy|types|monitor|extended", help="Which document")],
     output: Annotated[str | None, typer.Option("--output", metavar="URI", help="Write it here instead")] = None,
 ) -> None:
     """Print the JSON Schema of a document that Clarify reads or writes."""
-    from flows.cli import _exit_codes
+    from flows.exit_codes import exit_codes
 
-    with _exit_codes(False):
+    with exit_codes(False):
         from clarify.steps.schemas import schema_text, write_schema
 
         if output is None:
             print(schema_text(kind), end="")
         else:
             write_schema(kind, output)
+
+
+def policy() -> None:
+    """Print the recommended policy, to be edited: clarify policy > policy.yaml."""
+    from clarify.config.policy import RECOMMENDED
+
+    print(RECOMMENDED, end="")

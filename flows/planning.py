@@ -42,9 +42,9 @@ def plan(
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output")] = False,
 ) -> None:
     """Plan sample sizes: rows needed to see a change (--effect), or the smallest change that rows show."""
-    from flows.cli import _exit_codes
+    from flows.exit_codes import exit_codes
 
-    with _exit_codes(json_):
+    with exit_codes(json_):
         from clarify.config.settings import RunSettings
         from clarify.steps.plan import AnalysisRequest
         from clarify.steps.sample_size import SampleSizeRequest, plan_sample_size

@@ -42,9 +42,9 @@ def init(
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON document; never asks")] = False,
 ) -> None:
     """Propose a config from the first rows of the data, ask what cannot be known, and write it."""
-    from flows.cli import _exit_codes
+    from flows.exit_codes import exit_codes
 
-    with _exit_codes(json_):
+    with exit_codes(json_):
         from clarify.config.evidence import Answers
         from clarify.config.settings import RunSettings
         from clarify.steps.propose import InitRequest

@@ -70,7 +70,11 @@ def _intersection(crossed: Intersection) -> FurtherTable:
 
 def _cell_words(facets: Sequence[str], groups: Sequence[str]) -> Sentence:
     pairs = zip(facets, groups, strict=True)
-    return say(*(say(", " if i else "", named_group(clean(f), clean(g))) for i, (f, g) in enumerate(pairs)))
+    return say(*(say(", " if i else "", _member(clean(f), clean(g))) for i, (f, g) in enumerate(pairs)))
+
+
+def _member(facet: str, group: str) -> Sentence:
+    return say("other ", name(facet)) if group == "rest" else named_group(facet, group)
 
 
 def _segments(segments: Sequence[SegmentBias]) -> Iterator[FurtherTable]:

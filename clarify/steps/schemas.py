@@ -40,6 +40,12 @@ def _policy() -> dict[str, Any]:
     return policy_schema()
 
 
+def _types() -> dict[str, Any]:
+    from clarify.config.declared_types import types_schema
+
+    return types_schema()
+
+
 def _monitor() -> dict[str, Any]:
     from clarify.config.monitor import monitor_schema
 
@@ -55,6 +61,7 @@ def _extended() -> dict[str, Any]:
 KINDS: dict[str, Callable[[], dict[str, Any]]] = {
     "config": _config,
     "policy": _policy,
+    "types": _types,
     "monitor": _monitor,
     "extended": _extended,
 }
