@@ -2,7 +2,7 @@
 # demo-output. Needs make, git and Python 3.11 or later.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test up down bench-shap constraints clean
+.PHONY: help setup demo test up down bench-bias bench-shap constraints clean
 
 # Prefect, matplotlib and the tracking store would otherwise write into the home directory; nobody phones home.
 export PREFECT_HOME := $(CURDIR)/.clarify/prefect
@@ -20,16 +20,21 @@ BENCH_FULL := $(if $(FULL),--full)
 BENCH_FILES := $(if $(GERMAN),--german $(GERMAN)) $(if $(ADULT),--adult $(ADULT))
 
 help:
+	@echo "make setup       packages into .venv, and nothing else; then .venv/bin/clarify --help"
 	@echo "make demo        train a small model and analyse it; the report is in demo-output/"
 	@echo "make test        ruff, mypy and the whole test suite"
 	@echo "make up          start Prefect, MLflow and a worker on this machine"
 	@echo "make down        stop exactly those"
+	@echo "make bench-bias  coverage of the intervals, errors of the verdicts, power against simulation (half an hour)"
 	@echo "make bench-shap  accuracy, honesty and cost of the SHAP engine, beside shap.KernelExplainer (FULL=1: hours)"
 	@echo "make constraints resolve constraints.txt again from pyproject.toml"
 	@echo "make clean       stop the services; remove the demo's output and caches, but neither runs (.clarify) nor .venv"
 
 # Test files are shared among processes; each starts its own servers.
 TEST_PROCESSES ?= 2
+
+setup:
+	@sh scripts/setup.sh demo
 
 demo:
 	@sh scripts/setup.sh demo
@@ -47,6 +52,12 @@ up:
 
 down:
 	@if [ -x .venv/bin/python ]; then .venv/bin/python -m deployments.services down; fi
+
+bench-bias:
+	@sh scripts/setup.sh test
+	.venv/bin/python benchmarks/bias/coverage_of_intervals.py
+	.venv/bin/python benchmarks/bias/verdict_errors.py --tables 250 --n-d 50 100 500
+	.venv/bin/python benchmarks/bias/power_against_simulation.py
 
 # FULL=1 runs more rows and seeds; GERMAN=FILE and ADULT=FILE add the games of those data; PEER=PYTHON is the Python of
 # an environment with benchmarks/shap/peers-requirements.txt.
