@@ -9,9 +9,9 @@ from clarify.report import numbers
 from clarify.report.charts import DifferenceChart, ShareChart, difference_chart, share_chart
 from clarify.report.forest import Scale
 from clarify.report.judged import Chip, chip_of, decision_sentence
-from clarify.report.names import Names
+from clarify.report.names import LONGEST_DETAIL, Names, clean
 from clarify.report.selection import Group, Measured, first_metrics, group_words, other_metrics
-from clarify.report.words import OTHERS, Sentence, metric_sentence, say
+from clarify.report.words import OTHERS, Sentence, metric_sentence, name, say
 from clarify.results import GroupCounts, MetricValue, VerdictSection
 
 
@@ -100,6 +100,9 @@ def _card(
 
 def _in_words(measured: Measured, group: Sentence, verdicts: VerdictSection | None) -> Sentence:
     said = metric_sentence(measured.metric, measured.counts, group)
+    if measured.metric.value is not None and measured.metric.detail:
+        detail = clean(measured.metric.detail, longest=LONGEST_DETAIL)
+        said = say(said, " ", name(detail[:1].upper() + detail[1:]), ".")
     if measured.judgement is None or verdicts is None:
         return said
     return say(said, " ", decision_sentence(measured.judgement, verdicts))

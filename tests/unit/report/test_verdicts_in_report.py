@@ -100,3 +100,14 @@ def test_a_violation_is_named_in_the_findings_with_its_range():
 
     assert said[1].startswith("Outside the range you allow: Positive decisions for sex = f, 0.80 (")
     assert said[1].endswith("; you allow −0.10 to 0.10.")
+
+
+def test_a_value_that_rests_on_a_sample_says_so():
+    result = judged(ALIKE)
+    facet = result.post_training.facets[0]
+    metrics = tuple(replace(m, detail="estimated from a sample: 5 of 9 rows") for m in facet.metrics if m.name == "AD")
+    section = replace(result.post_training, facets=(replace(facet, metrics=metrics),))
+
+    page = render_report(replace(result, post_training=section, verdicts=None), example_provenance())
+
+    assert "Estimated from a sample: 5 of 9 rows" in page
