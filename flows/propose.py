@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.exit_codes import exit_codes, say
+
 if TYPE_CHECKING:
     from clarify.config.evidence import Answers, Guess
     from clarify.config.proposal import Proposal
@@ -42,8 +44,6 @@ def init(
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON document; never asks")] = False,
 ) -> None:
     """Propose a config from the first rows of the data, ask what cannot be known, and write it."""
-    from flows.exit_codes import exit_codes
-
     with exit_codes(json_):
         from clarify.config.evidence import Answers
         from clarify.config.settings import RunSettings
@@ -83,7 +83,7 @@ def propose_and_write(request: InitRequest, *, yes: bool, json_: bool, may_ask: 
     ground = lay_groundwork(request)
     proposal = propose(ground, ground.answers)
     if may_ask:
-        _say(opening_text(proposal) + "\n")
+        say(opening_text(proposal) + "\n")
         proposal = _ask_all(ground, proposal)
     is_open = bool(proposal.questions(accept_likely=yes or may_ask))
     if not is_open:
@@ -145,14 +145,14 @@ def _ask_until_right(ground: Groundwork, question: Guess, answers: Answers) -> t
     from clarify.steps.proposal_text import question_text
     from clarify.steps.propose import propose
 
-    _say(question_text(question))
+    say(question_text(question))
     while True:
         reply = _prompt(question)
         try:
             given = answered(answers, question, reply_values(reply, question))
             return given, propose(ground, given)
         except ConfigError as error:
-            _say(str(error))
+            say(str(error))
 
 
 def _prompt(question: Guess) -> str:
@@ -163,7 +163,3 @@ def _prompt(question: Guess) -> str:
         return str(typer.prompt("answer", default=default_reply(question), err=True))
     except typer.Abort as gone:          # end of input, or Ctrl-C
         raise KeyboardInterrupt from gone
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import BeforeValidator, Field, JsonValue
+
+from clarify.config.parts import Part, Text, lower
 
 MAX_NUM_SAMPLES = 10_000_000
 MAX_SEED = 2**63 - 1
@@ -20,12 +22,6 @@ POST_TRAINING_METRICS = (
     "AD", "CDDPL", "DAR", "DCA", "DCR", "DI", "DPPL", "DRR", "FT", "GE", "RD", "SD", "TE",
 )
 
-
-def _lower(value: object) -> object:
-    """AWS compares these words without regard to case."""
-    return value.lower() if isinstance(value, str) else value
-
-
 DatasetType = Annotated[
     Literal[
         "text/csv",
@@ -35,18 +31,17 @@ DatasetType = Annotated[
         "application/x-image",
         "application/sagemakercapturejson",
     ],
-    BeforeValidator(_lower),
+    BeforeValidator(lower),
 ]
 ContentType = Annotated[
     Literal[
         "text/csv", "application/jsonlines", "application/json", "image/jpeg", "image/png", "application/x-npy"
     ],
-    BeforeValidator(_lower),
+    BeforeValidator(lower),
 ]
-AcceptType = Annotated[Literal["text/csv", "application/jsonlines", "application/json"], BeforeValidator(_lower)]
-AggregationMethod = Annotated[Literal["mean_abs", "median", "mean_sq"], BeforeValidator(_lower)]
+AcceptType = Annotated[Literal["text/csv", "application/jsonlines", "application/json"], BeforeValidator(lower)]
+AggregationMethod = Annotated[Literal["mean_abs", "median", "mean_sq"], BeforeValidator(lower)]
 
-Text = Annotated[str, Field(min_length=1)]
 Index = Annotated[int, Field(ge=0)]
 NameOrIndex = Text | Index
 Value = bool | int | float | str
@@ -54,11 +49,7 @@ Cell = bool | int | float | str | None
 Count = Annotated[int, Field(ge=1)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
-
-
-class Facet(_Part):
+class Facet(Part):
     """A column and the group of people in it whose treatment is measured: facet d; all others are facet a.
 
     Notes
@@ -73,7 +64,7 @@ class Facet(_Part):
     """Values of facet d, or one threshold that facet d lies above; leave out to compare each value with the rest."""
 
 
-class Segment(_Part):
+class Segment(Part):
     """A slicing of the rows by the values or intervals of one column."""
 
     name_or_index: NameOrIndex
@@ -82,7 +73,7 @@ class Segment(_Part):
     display_aliases: tuple[str, ...] | None = None
 
 
-class TimeSeriesData(_Part):
+class TimeSeriesData(Part):
     """Where item, time and series sit in a time series dataset: all by JMESPath, or all by position."""
 
     target_time_series: NameOrIndex
@@ -91,26 +82,26 @@ class TimeSeriesData(_Part):
     related_time_series: tuple[NameOrIndex, ...] | None = None
     static_covariates: tuple[NameOrIndex, ...] | None = None
     dataset_format: (
-        Annotated[Literal["columns", "item_records", "timestamp_records"], BeforeValidator(_lower)] | None
+        Annotated[Literal["columns", "item_records", "timestamp_records"], BeforeValidator(lower)] | None
     ) = None
 
 
-class BiasMethods(_Part):
+class BiasMethods(Part):
     """Which metrics of one stage to compute."""
 
     methods: Literal["all"] | Annotated[tuple[str, ...], Field(min_length=1)]
     """\"all\", or a list of metric names."""
 
 
-class TextConfig(_Part):
+class TextConfig(Part):
     """How text features are cut into units. ``language`` is one of about 60 names or codes, not checked here."""
 
-    granularity: Annotated[Literal["token", "sentence", "paragraph"], BeforeValidator(_lower)]
+    granularity: Annotated[Literal["token", "sentence", "paragraph"], BeforeValidator(lower)]
     language: Text
     max_top_tokens: Count = 50
 
 
-class ImageDebug(_Part):
+class ImageDebug(Part):
     """Which images of an image job to look at."""
 
     image_names: tuple[str, ...] | None = None
@@ -119,7 +110,7 @@ class ImageDebug(_Part):
     sample_to: int | None = None
 
 
-class ImageConfig(_Part):
+class ImageConfig(Part):
     """How images are cut into segments."""
 
     model_type: (
@@ -141,7 +132,7 @@ class ImageConfig(_Part):
 InlineRow = tuple[Cell, ...] | dict[str, JsonValue]
 
 
-class Shap(_Part):
+class Shap(Part):
     """Kernel SHAP: what the scores are compared with, how much is spent, how rows are summarised."""
 
     baseline: Text | Annotated[tuple[InlineRow, ...], Field(min_length=1)] | dict[str, JsonValue] | None = None
@@ -164,7 +155,7 @@ class Shap(_Part):
     image_config: ImageConfig | None = None
 
 
-class PartialDependence(_Part):
+class PartialDependence(Part):
     """Mean prediction as one feature takes each value of a grid."""
 
     grid_resolution: Count
@@ -173,7 +164,7 @@ class PartialDependence(_Part):
     top_k_features: Count | None = None
 
 
-class Report(_Part):
+class Report(Part):
     """Name of the report's files and the title on its first page."""
 
     # The name becomes a file name beside analysis.json: one path segment, no hidden file.
@@ -182,7 +173,7 @@ class Report(_Part):
     title: Annotated[str, Field(min_length=1)] = "Analysis Report"
 
 
-class AsymmetricBaseline(_Part):
+class AsymmetricBaseline(Part):
     """What a time series looks like when it says nothing."""
 
     target_time_series: Literal["zero", "mean"] = "zero"
@@ -190,16 +181,16 @@ class AsymmetricBaseline(_Part):
     static_covariates: dict[str, tuple[Cell, ...]] | None = None
 
 
-class AsymmetricShapleyValue(_Part):
+class AsymmetricShapleyValue(Part):
     """Attributions of a forecast to points in time."""
 
-    direction: Annotated[Literal["chronological", "anti_chronological", "bidirectional"], BeforeValidator(_lower)]
-    granularity: Annotated[Literal["timewise", "fine_grained"], BeforeValidator(_lower)]
+    direction: Annotated[Literal["chronological", "anti_chronological", "bidirectional"], BeforeValidator(lower)]
+    granularity: Annotated[Literal["timewise", "fine_grained"], BeforeValidator(lower)]
     num_samples: Annotated[int, Field(ge=1, le=MAX_NUM_SAMPLES)] | None = None
     baseline: Text | AsymmetricBaseline | None = None
 
 
-class Methods(_Part):
+class Methods(Part):
     """What to compute."""
 
     pre_training_bias: BiasMethods | None = None
@@ -212,13 +203,13 @@ class Methods(_Part):
     asymmetric_shapley_value: AsymmetricShapleyValue | None = None
 
 
-class TimeSeriesPredictor(_Part):
+class TimeSeriesPredictor(Part):
     """Where the forecast sits in the model's answer."""
 
     forecast: Text
 
 
-class Predictor(_Part):
+class Predictor(Part):
     """The model, how to speak to it and where its answer sits."""
 
     model_name: Text | None = None
@@ -245,7 +236,7 @@ class Predictor(_Part):
     time_series_predictor_config: TimeSeriesPredictor | None = None
 
 
-class AnalysisConfig(_Part):
+class AnalysisConfig(Part):
     """One analysis as the user wrote it; defaults are AWS's.
 
     Frozen, comparable and picklable. A key that was left out is None, except where AWS names a default;

@@ -12,7 +12,16 @@ from clarify.config.analysis import (
     Shap,
     TimeSeriesData,
 )
-from clarify.config.columns import DOCUMENTS, TABLES, by_column, closest, column_name, feature_columns, listed
+from clarify.config.columns import (
+    DOCUMENTS,
+    TABLES,
+    by_column,
+    closest,
+    column_name,
+    did_you_mean,
+    feature_columns,
+    listed,
+)
 from clarify.config.dataset_checks import document_checks, side_table_checks, stated_columns
 from clarify.config.json_text import shown
 from clarify.config.template_checks import template_checks
@@ -79,8 +88,7 @@ def _metric_hint(stage: str, name: str, known: tuple[str, ...]) -> str:
     other = "post_training" if stage == "pre_training" else "pre_training"
     if name in (*PRE_TRAINING_METRICS, *POST_TRAINING_METRICS):
         return f"{name} belongs under methods.{other}_bias"
-    near = closest(name, known)
-    return f"did you mean {near}?" if near else "remove the name"
+    return did_you_mean(name, known, "remove the name")
 
 
 def _facets(config: AnalysisConfig) -> Iterator[Problem]:

@@ -51,6 +51,12 @@ def closest(name: str, names: Iterable[str]) -> str | None:
     return by_lower[near[0]] if near else None
 
 
+def did_you_mean(name: object, names: Iterable[str], otherwise: str) -> str:
+    """What to do about a misspelt word: the name most like it, or else something else."""
+    near = closest(name, names) if isinstance(name, str) else None
+    return f"did you mean {near}?" if near else otherwise
+
+
 def listed(names: Sequence[str], *, most: int = 12) -> str:
     """Names for a message: all of a few, the first of many."""
     shown = ", ".join(repr(clip(name, 60)) for name in names[:most])

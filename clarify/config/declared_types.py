@@ -11,22 +11,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, Literal, get_args
 
-from clarify.config.columns import closest, listed
-from clarify.config.json_text import canonical, field_path, shown
-from clarify.config.yaml_text import read_yaml
-from clarify.errors import ConfigError, Problem
+from clarify.config.columns import closest, did_you_mean, listed
+from clarify.config.documents import read_document
+from clarify.config.json_text import field_path, shown
+from clarify.errors import Problem
 from clarify.features import Kind
 
 ROOT: Final = "types"
 CODE: Final = "CFG-TYPES"
-MOST_PROBLEMS: Final = 100
 
 Reading = Literal["categorical", "continuous"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
@@ -75,12 +73,7 @@ def read_declared_types(content: bytes) -> DeclaredTypes:
     >>> read_declared_types(b'columns: {Age: continuous, zip: text}').columns[1]
     DeclaredType(column='zip', kind='text', reading='categorical')
     """
-    written, problems = read_yaml(content, root=ROOT, prefix=CODE)
-    told = {problem.field for problem in problems}
-    found: list[DeclaredType] = []
-    more = [problem for problem in _read(written, found) if problem.field not in told]
-    ConfigError.collect([*problems, *more][:MOST_PROBLEMS])
-    return DeclaredTypes(tuple(found), hashlib.sha256(canonical(written)).hexdigest())
+    return DeclaredTypes(*read_document(content, _read_all, root=ROOT, prefix=CODE))
 
 
 def unknown_columns(types: DeclaredTypes, columns: Sequence[str]) -> Iterator[Problem]:
@@ -122,6 +115,12 @@ def types_schema() -> dict[str, Any]:
     }
 
 
+def _read_all(written: Any) -> tuple[tuple[DeclaredType, ...], list[Problem]]:
+    found: list[DeclaredType] = []
+    problems = list(_read(written, found))
+    return tuple(found), problems
+
+
 def _read(written: Any, found: list[DeclaredType]) -> Iterator[Problem]:
     """Problems of the document, while the declarations without one are added to ``found``."""
     if not isinstance(written, dict):
@@ -130,8 +129,7 @@ def _read(written: Any, found: list[DeclaredType]) -> Iterator[Problem]:
         return
     for key in written:
         if key not in ("version", "columns"):
-            near = closest(key, ("version", "columns"))
-            hint = f"did you mean {near}?" if near else "take the key out; columns go below columns"
+            hint = did_you_mean(key, ("version", "columns"), "take the key out; columns go below columns")
             yield Problem(f"{CODE}-UNKNOWN-KEY", field_path((key,)), shown(written[key]), "version, columns", hint)
     version = written.get("version", "1.0")
     if isinstance(version, bool) or version not in ("1.0", 1.0):
@@ -149,8 +147,7 @@ def _read_column(name: str, said: Any, found: list[DeclaredType]) -> Iterator[Pr
     field = field_path(("columns", name))
     long_form = _long_form(said)
     if long_form is None or not long_form:
-        near = closest(said, (*KINDS, *READINGS)) if isinstance(said, str) else None
-        hint = f"did you mean {near}?" if near else "write for example  continuous  or  {kind: int}"
+        hint = did_you_mean(said, (*KINDS, *READINGS), "write for example  continuous  or  {kind: int}")
         yield Problem(f"{CODE}-VALUE", field, shown(said), WORDS, hint)
         return
     wrong = [*_wrong_words(field, long_form)]
@@ -178,10 +175,8 @@ def _wrong_words(field: str, said: Mapping[str, Any]) -> Iterator[Problem]:
     allowed: dict[str, tuple[str, ...]] = {"kind": KINDS, "reading": READINGS}
     for key, word in said.items():
         if key not in allowed:
-            near = closest(key, allowed)
-            hint = f"did you mean {near}?" if near else "take the key out"
+            hint = did_you_mean(key, allowed, "take the key out")
             yield Problem(f"{CODE}-UNKNOWN-KEY", f"{field}.{key}", json.dumps(word), "kind, reading", hint)
         elif word not in allowed[key]:
-            near = closest(word, allowed[key]) if isinstance(word, str) else None
-            hint = f"did you mean {near}?" if near else f"choose a {key}"
+            hint = did_you_mean(word, allowed[key], f"choose a {key}")
             yield Problem(f"{CODE}-VALUE", f"{field}.{key}", shown(word), ", ".join(allowed[key]), hint)

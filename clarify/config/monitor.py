@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal, TypeVar, get_args
+from typing import Annotated, Any, Final, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import Field
 
-from clarify.config.columns import closest
-from clarify.config.json_text import Path, canonical, field_path, has, shown, value_at
-from clarify.config.translate import KINDS
-from clarify.errors import ConfigError, Problem
+from clarify.config.documents import read_shaped
+from clarify.config.json_text import Path, shown
+from clarify.config.parts import Part, Text, Version
+from clarify.config.shape_problems import KINDS, Shape, valid
+from clarify.errors import Problem
 
-ROOT: Final = "monitor"
-CODE: Final = "CFG-MONITOR"
-MOST_PROBLEMS: Final = 100
 SHORTEST_INTERVAL_SECONDS: Final = 60
 
 _TIME = r"T(\d+H)?(\d+M)?(\d+S)?"
@@ -28,24 +23,13 @@ DURATION: Final = rf"^P(\d+W|\d+D({_TIME})?|{_TIME})$"
 OFFSET: Final = rf"^-?P(\d+W|\d+D({_TIME})?|{_TIME})$"
 _UNITS: Final = {"W": 604_800, "D": 86_400, "H": 3_600, "M": 60, "S": 1}
 
-
-def _as_version(value: object) -> object:
-    """YAML reads an unquoted 1.0 as a number."""
-    return "1.0" if type(value) is float and value == 1.0 else value
-
-
-Text = Annotated[str, Field(min_length=1)]
 Duration = Annotated[str, Field(pattern=DURATION, examples=["PT1H", "P1D"])]
 Offset = Annotated[str, Field(pattern=OFFSET, examples=["-P1D", "-PT6H"])]
 Kind = Literal["bias-drift", "attribution-drift", "data-quality", "model-quality"]
 Rule = Literal["sagemaker", "bootstrap_overlap", "decision"]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
-
-
-class Schedule(_Part):
+class Schedule(Part):
     """When the monitor runs: one of cron, interval and rrule."""
 
     cron: Annotated[str, Field(pattern=r"^\S+( \S+){4}$", examples=["0 * * * *"])] | None = None
@@ -58,7 +42,7 @@ class Schedule(_Part):
     """Zone of the IANA database in which cron and rrule are read."""
 
 
-class Window(_Part):
+class Window(Part):
     """Which of the live data one run looks at."""
 
     uri: Text
@@ -87,7 +71,7 @@ class Window(_Part):
         return -_seconds(self.offset_end)
 
 
-class GroundTruth(_Part):
+class GroundTruth(Part):
     """The labels that are learnt later, and how they find their predictions."""
 
     uri: Text
@@ -98,10 +82,10 @@ class GroundTruth(_Part):
     """Which of several labels for one prediction counts, or whether that ends the run."""
 
 
-class MonitorConfig(_Part):
+class MonitorConfig(Part):
     """One scheduled comparison of live data with a reference."""
 
-    version: Annotated[Literal["1.0"], BeforeValidator(_as_version)]
+    version: Version
     """Version of this document's form."""
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
     """What deployments, metrics and alarms call the monitor."""
@@ -151,6 +135,7 @@ def read_monitor(content: bytes) -> ParsedMonitor:
 
     Examples
     --------
+    >>> from clarify.errors import ConfigError
     >>> try:
     ...     read_monitor(b"{version: 1.0, name: m, kind: bias-drift, schedule: {}, config: c, reference: r, output: o}")
     ... except ConfigError as error:
@@ -159,20 +144,7 @@ def read_monitor(content: bytes) -> ParsedMonitor:
     CFG-MONITOR-MISSING window
     CFG-MONITOR-MISSING schedule
     """
-    from clarify.config.yaml_text import read_yaml  # PyYAML waits for its first document
-
-    written, known = read_yaml(content, root=ROOT, prefix=CODE)
-    if not isinstance(written, dict):
-        raise ConfigError(_problem("TYPE", (), shown(written), "an object", "write version, name and kind"))
-    problems = list(known)
-    monitor = _valid(written, MonitorConfig)
-    if monitor is None:
-        problems += _shape_problems(written)
-    problems += _cross_problems(written)
-    ConfigError.collect(problems[:MOST_PROBLEMS])
-    if monitor is None:
-        raise ConfigError(_problem("TYPE", (), shown(written), "a monitor", "mend the file"))
-    return ParsedMonitor(monitor, hashlib.sha256(canonical(written)).hexdigest())
+    return ParsedMonitor(*read_shaped(content, MONITOR, _problems_together))
 
 
 def monitor_schema() -> dict[str, Any]:
@@ -199,82 +171,10 @@ def _seconds(duration: str) -> int:
 
 # --- keys by themselves -----------------------------------------------------------------------------------------------
 
-P = TypeVar("P", bound=BaseModel)
-
-
-def _valid(written: object, model: type[P]) -> P | None:
-    try:
-        return model.model_validate_json(json.dumps(written))
-    except ValidationError:
-        return None
-
-
-def _shape_problems(written: dict[str, Any]) -> Iterator[Problem]:
-    """One problem a field, in our words."""
-    try:
-        MonitorConfig.model_validate_json(json.dumps(written))
-    except ValidationError as error:
-        details = {_real_path(detail, written): detail for detail in error.errors(include_url=False)}
-    else:
-        return
-    unknown = [path for path, detail in details.items() if detail["type"] == "extra_forbidden"]
-    meant = {(*path[:-1], closest(str(path[-1]), _keys(path))) for path in unknown}
-    yield from (_shape_problem(path, detail, written) for path, detail in details.items() if path not in meant)
-
-
-def _real_path(detail: ErrorDetails, written: Any) -> Path:
-    """The location without pydantic's names for the branches of a union."""
-    path: Path = ()
-    for part in detail["loc"]:
-        if has(written, (*path, part)):
-            path = (*path, part)
-    return (*path, str(detail["loc"][-1])) if detail["type"] == "missing" else path
-
-
-def _keys(path: Path) -> tuple[str, ...]:
-    """The keys of the object that holds the one at ``path``."""
-    parts: dict[str, type[BaseModel]] = {"schedule": Schedule, "window": Window, "ground_truth": GroundTruth}
-    return tuple((parts.get(str(path[0]), MonitorConfig) if len(path) > 1 else MonitorConfig).model_fields)
-
-
-def _shape_problem(path: Path, detail: ErrorDetails, written: Any) -> Problem:
-    key, kind = str(path[-1]) if path else "", detail["type"]
-    if kind == "missing":
-        return _problem("MISSING", path, "nothing", f"{field_path(path)} of the monitor", f"add {key}")
-    if kind == "extra_forbidden":
-        near = closest(key, _keys(path))
-        return _problem("UNKNOWN-KEY", path, shown(key), ", ".join(_keys(path)),
-                        f"did you mean {near}?" if near else "remove the key")
-    received = value_at(written, path)
-    if kind in KINDS:
-        hint = "leave the key out" if received is None else f"write {KINDS[kind]}"
-        return _problem("TYPE", path, shown(received), KINDS[kind], hint)
-    allowed, hint = _allowed(key, detail, received)
-    return _problem("VALUE", path, shown(received), allowed, hint)
-
-
-def _allowed(key: str, detail: ErrorDetails, received: object) -> tuple[str, str]:
-    """What a key may be, and what to do about a value that it may not be."""
-    context = detail.get("ctx", {})
-    if key == "cron":
-        aws = isinstance(received, str) and received.startswith("cron(")
-        return "five fields: minute, hour, day of month, month, day of week", (
-            "AWS writes six fields in cron(...): leave out the last, and write * for ?" if aws else 'write "0 * * * *"'
-        )
-    if detail["type"] == "string_pattern_mismatch":
-        return _PATTERNS.get(key) or (str(detail["msg"]), "mend it")
-    if detail["type"] == "literal_error":
-        words = str(context["expected"]).replace("'", "")
-        near = closest(str(received), words.replace(" or ", ", ").split(", "))
-        return words, f"did you mean {near}?" if near else "choose one of these"
-    if detail["type"] in ("greater_than", "less_than_equal"):
-        return "more than 0 and at most 1,000", "write how many false alarms a month are bearable, such as 1"
-    return ("text that is not empty", "write a value") if "too_short" in detail["type"] else (detail["msg"], "mend it")
-
-
 _ISO = "an ISO 8601 duration of weeks, days, hours, minutes, seconds"
 _PATTERNS: Final = {
     "name": ("letters, digits, _ and -, at most 63", "shorten or rename the monitor"),
+    "cron": ("five fields: minute, hour, day of month, month, day of week", 'write "0 * * * *"'),
     "rrule": ("a rule of RFC 5545", "write FREQ=WEEKLY;BYDAY=MO, say"),
     "interval": (_ISO, "write PT1H for an hour, P1D for a day"),
     "length": (_ISO, "write PT1H for an hour, P1D for a day"),
@@ -284,13 +184,29 @@ _PATTERNS: Final = {
 }
 
 
+def _own_words(path: Path, complaint: str, received: Any) -> Problem | None:
+    key = str(path[-1]) if path else ""
+    if complaint == "string_pattern_mismatch":
+        is_aws = key == "cron" and str(received).startswith("cron(")
+        allowed, hint = _PATTERNS[key]
+        hint = "AWS writes six fields in cron(...): leave out the last, and write * for ?" if is_aws else hint
+        return _problem("VALUE", path, shown(received), allowed, hint)
+    if key == "alarms_per_month" and complaint not in KINDS:
+        hint = "write how many false alarms a month are bearable, such as 1"
+        return _problem("VALUE", path, shown(received), "more than 0 and at most 1,000", hint)
+    return None
+
+
+MONITOR: Final = Shape(MonitorConfig, "monitor", "CFG-MONITOR", whole="version, name and kind", own=_own_words)
+
+
 # --- keys together ----------------------------------------------------------------------------------------------------
 
 
-def _cross_problems(written: dict[str, Any]) -> Iterator[Problem]:
+def _problems_together(written: dict[str, Any]) -> Iterator[Problem]:
     """What is wrong between keys; a part that is wrong by itself is passed over."""
-    schedule = _valid(written.get("schedule"), Schedule)
-    window = _valid(written.get("window"), Window)
+    schedule = valid(written.get("schedule"), Schedule)
+    window = valid(written.get("window"), Window)
     if schedule is not None:
         yield from _schedule_problems(schedule)
     if window is not None:
@@ -363,4 +279,4 @@ def _kind_problems(kind: str, written: dict[str, Any]) -> Iterator[Problem]:
 
 
 def _problem(code: str, path: Path, received: str, allowed: str, hint: str) -> Problem:
-    return Problem(f"{CODE}-{code}", field_path(path) if path else ROOT, received, allowed, hint)
+    return MONITOR.problem(code, path, received, allowed, hint)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
-
 from clarify.config.analysis import DEFAULT_SEED, MAX_SEED, AnalysisConfig
+from clarify.config.analysis_shape import ANALYSIS
 from clarify.config.checks import cross_field_problems
 from clarify.config.coerce import coerce
 from clarify.config.json_text import ROOT, Path, canonical, field_path, has, nulls, read_json, value_at
+from clarify.config.shape_problems import validated
 from clarify.config.support import ensure_runnable, model_problems, notices_without_effect, unsupported
-from clarify.config.translate import problems_by_path
 from clarify.errors import ConfigError, Problem
 from clarify.results import Notice
 
@@ -74,13 +72,11 @@ def parse_analysis_config(document: bytes | str, *, seed: int | None = None) -> 
 
 def _validated(mended: Any, known: tuple[Problem, ...]) -> AnalysisConfig:
     """The config, or one error with the known problems, those of single keys and those of keys together."""
-    try:
-        config = AnalysisConfig.model_validate_json(json.dumps(mended))
-    except ValidationError as error:
-        by_path = problems_by_path(error, mended)
+    config, wrong = validated(mended, ANALYSIS)
+    if config is None:
         told = {problem.field for problem in known}
-        known = (*known, *(problem for problem in by_path.values() if problem.field not in told))
-        raise ConfigError(*_few((*known, *_problems_of_the_rest(mended, known)))) from error
+        known = (*known, *(problem for problem in wrong.values() if problem.field not in told))
+        raise ConfigError(*_few((*known, *_problems_of_the_rest(mended, known))))
     ConfigError.collect(_few((*known, *_unexplained(cross_field_problems(config), known))))
     return config
 
@@ -88,15 +84,11 @@ def _validated(mended: Any, known: tuple[Problem, ...]) -> AnalysisConfig:
 def _problems_of_the_rest(mended: Any, known: Sequence[Problem]) -> Iterator[Problem]:
     """What the keys mean together once those that are wrong by themselves are put aside."""
     rest = copy.deepcopy(mended)
-    while True:
-        try:
-            config = AnalysisConfig.model_validate_json(json.dumps(rest))
-        except ValidationError as error:
-            if not _put_aside(rest, problems_by_path(error, rest)):
-                return
-        else:
-            yield from _unexplained(cross_field_problems(config), known)
-            return
+    config, wrong = validated(rest, ANALYSIS)
+    while config is None and _put_aside(rest, wrong):
+        config, wrong = validated(rest, ANALYSIS)
+    if config is not None:
+        yield from _unexplained(cross_field_problems(config), known)
 
 
 def _put_aside(rest: Any, wrong: Iterable[Path]) -> bool:

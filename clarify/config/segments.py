@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from clarify.config.analysis import Segment
-from clarify.config.columns import closest, column_name, listed
+from clarify.config.checks import missing_column
+from clarify.config.columns import column_name
 from clarify.config.json_text import shown
 from clarify.errors import ConfigError, Problem
 from clarify.features import Kind
@@ -82,7 +83,9 @@ def segment_problems(entries: Sequence[Segment], kinds: Mapping[str, Kind]) -> I
         yield from _counts(entry, field)
         column = column_name(entry.name_or_index, tuple(kinds))
         if column is None:
-            yield _unknown_column(entry, field, tuple(kinds))
+            yield missing_column(
+                f"{field}.name_or_index", entry.name_or_index, tuple(kinds), told="", code="CFG-SEGMENT-COLUMN"
+            )
             continue
         yield from _values(entry, field, column, kinds[column])
         name = entry.config_name or column
@@ -107,17 +110,6 @@ def _counts(entry: Segment, field: str) -> Iterator[Problem]:
         if not items:
             yield Problem("CFG-SEGMENT-EMPTY", f"{field}.segments[{at}]", "[]", "at least one value or interval",
                           f"remove the segment; rows outside the others are {DEFAULT}")
-
-
-def _unknown_column(entry: Segment, field: str, columns: tuple[str, ...]) -> Problem:
-    reference = entry.name_or_index
-    if isinstance(reference, int):
-        allowed, hint = f"0 to {len(columns) - 1}", "count the columns from 0, or name the column"
-    else:
-        near = closest(reference, columns)
-        allowed = f"a column of the dataset: {listed(columns)}"
-        hint = f"did you mean {near!r}?" if near else "name an existing column"
-    return Problem("CFG-SEGMENT-COLUMN", f"{field}.name_or_index", shown(reference), allowed, hint)
 
 
 def _values(entry: Segment, field: str, column: str, kind: Kind) -> Iterator[Problem]:

@@ -1,4 +1,4 @@
-"""Which exact model is meant: a directory and the digest of its bytes."""
+"""Which exact model is meant: a directory, the digest of its bytes, and what its ``MLmodel`` file says of it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from clarify.errors import ConfigError, Problem
 
 _CHUNK_BYTES = 1024 * 1024
+_MOST_BYTES = 16 * 1024 * 1024           # of an MLmodel file
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,32 @@ def pin_directory(path: str, *, uri: str | None = None) -> PinnedModel:
             Problem("MODEL-MISSING", "model", uri or path, "a directory with an MLmodel file", f"looked in {directory}")
         )
     return PinnedModel(uri or path, directory.as_uri(), None, None, str(directory), model_digest(str(directory)))
+
+
+def read_mlmodel(model: PinnedModel) -> dict[str, Any]:
+    """What the model's ``MLmodel`` file says: mappings, lists and texts; numbers are texts, too.
+
+    Raises
+    ------
+    ConfigError
+        MODEL-UNREADABLE, when the file is no YAML mapping.
+    """
+    import yaml
+
+    try:
+        # Plain text only: no merge keys, which a hostile file could nest until the memory is full.
+        document = yaml.load((Path(model.path) / "MLmodel").read_bytes()[:_MOST_BYTES], Loader=yaml.BaseLoader)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise _unreadable(model.uri, str(error)) from error
+    if not isinstance(document, dict):
+        raise _unreadable(model.uri, type(document).__name__)
+    return document
+
+
+def _unreadable(uri: str, received: str) -> ConfigError:
+    return ConfigError(
+        Problem("MODEL-UNREADABLE", "--model", received, "an MLmodel file as MLflow writes it", f"save {uri} again")
+    )
 
 
 def model_digest(path: str) -> str:

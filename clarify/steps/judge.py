@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from clarify.config.analysis import AnalysisConfig
 from clarify.config.policy import (
@@ -14,9 +13,9 @@ from clarify.config.policy import (
     read_policy,
     recommended,
 )
-from clarify.data import storage
-from clarify.errors import ConfigError, StorageError
+from clarify.errors import ConfigError
 from clarify.results import BiasSection, VerdictSection
+from clarify.steps.named_document import read_named
 from clarify.verdicts import decide
 
 RECOMMENDED_NAME = "recommended"
@@ -30,20 +29,10 @@ def read_policy_document(uri: str) -> ParsedPolicy:
     ConfigError
         With every problem of the document, or CFG-NOT-FOUND when there is none.
     """
-    return recommended() if uri == RECOMMENDED_NAME else read_policy(_document(uri))
-
-
-def _document(uri: str) -> bytes:
-    try:
-        return storage.read_bytes(uri)
-    except StorageError as error:
-        hint = f'name the policy file to read, or "{RECOMMENDED_NAME}"'
-        ConfigError.collect(
-            replace(problem, code="CFG-NOT-FOUND", field="--policy", hint=hint)
-            for problem in error.problems
-            if problem.code == "STORAGE-NOT-FOUND"
-        )
-        raise
+    if uri == RECOMMENDED_NAME:
+        return recommended()
+    hint = f'name the policy file to read, or "{RECOMMENDED_NAME}"'
+    return read_policy(read_named(uri, "--policy", hint=hint))
 
 
 def check_policy(parsed: ParsedPolicy | None, config: AnalysisConfig) -> None:

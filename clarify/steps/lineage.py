@@ -12,7 +12,7 @@ from functools import partial
 
 from clarify.data import storage
 from clarify.report.names import without_secrets
-from clarify.results import AnalysisResult, BiasSection, MetricValue, Verdict
+from clarify.results import AnalysisResult, MetricValue, Verdict
 from clarify.steps.plan import AnalysisRequest, read_config
 from clarify.steps.write_report import PublishedAnalysis
 
@@ -90,19 +90,31 @@ def subject_of(request: AnalysisRequest) -> str:
 
 def name_metrics(result: AnalysisResult) -> tuple[tuple[str, MetricValue], ...]:
     """``pre|post.<METRIC>.<facet>.<value>`` with slugs; names that collide are numbered in order."""
-    sections = [section for section in (result.pre_training, result.post_training) if section is not None]
+    return tuple((name, metric) for _, name, metric in _named_metrics(result))
+
+
+Place = tuple[str, str, str, str]
+"""Stage, facet, group and metric."""
+
+
+def _named_metrics(result: AnalysisResult) -> Iterator[tuple[Place, str, MetricValue]]:
     taken: dict[str, int] = {}
-    named = []
-    for name, metric in (pair for section in sections for pair in _section_metrics(section)):
+    for place, metric in _placed_metrics(result):
+        name = _slugs(place)
         taken[name] = taken.get(name, 0) + 1
-        named.append((name if taken[name] == 1 else f"{name}-{taken[name]}", metric))
-    return tuple(named)
+        yield place, name if taken[name] == 1 else f"{name}-{taken[name]}", metric
 
 
-def _section_metrics(section: BiasSection) -> Iterator[tuple[str, MetricValue]]:
-    for facet in section.facets:
-        for metric in facet.metrics:
-            yield f"{STAGES[section.stage]}.{metric.name}.{slug(facet.facet)}.{slug(facet.value_or_threshold)}", metric
+def _placed_metrics(result: AnalysisResult) -> Iterator[tuple[Place, MetricValue]]:
+    for section in (result.pre_training, result.post_training):
+        for facet in section.facets if section is not None else ():
+            for metric in facet.metrics:
+                yield (facet.stage, facet.facet, facet.value_or_threshold, metric.name), metric
+
+
+def _slugs(place: Place) -> str:
+    stage, facet, group, metric = place
+    return f"{STAGES[stage]}.{metric}.{slug(facet)}.{slug(group)}"
 
 
 def slug(text: str) -> str:
@@ -178,10 +190,10 @@ def _verdict_tags(result: AnalysisResult) -> Iterator[tuple[str, str]]:
     yield "clarify.status", section.verdict.lower()
     yield "clarify.policy", section.policy
     yield "clarify.policy_digest", section.policy_digest
+    names = {place: name for place, name, _ in _named_metrics(result)}
     for j in section.judgements:
         why = f" ({j.reason})" if j.reason is not None else ""
-        name = f"{STAGES[j.stage]}.{j.metric}.{slug(j.facet)}.{slug(j.value_or_threshold)}"
-        yield f"verdict.{name}", f"{j.verdict}{why}"
+        yield f"verdict.{names[j.stage, j.facet, j.value_or_threshold, j.metric]}", f"{j.verdict}{why}"
 
 
 def _verdict_numbers(result: AnalysisResult) -> Iterator[tuple[str, float]]:

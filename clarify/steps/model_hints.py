@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from clarify.config.evidence import ModelFacts
-from clarify.endpoints.pinning import PinnedModel, pin_directory
-from clarify.errors import ConfigError, Problem
+from clarify.endpoints.pinning import PinnedModel, pin_directory, read_mlmodel
 
 MOST_BYTES = 16 * 1024 * 1024
 
@@ -25,7 +24,7 @@ def model_facts(uri: str, tracking_uri: str | None = None) -> ModelFacts:
         MODEL-MISSING when there is no such model, MODEL-UNREADABLE when its ``MLmodel`` file is no YAML mapping.
     """
     model = _pinned(uri, tracking_uri)
-    described = _described(model)
+    described = read_mlmodel(model)
     signature = described.get("signature")
     signature = signature if isinstance(signature, dict) else {}
     inputs, source = _named(signature.get("inputs")), "its signature"
@@ -51,25 +50,6 @@ def _pinned(uri: str, tracking_uri: str | None) -> PinnedModel:
     from clarify.endpoints.deployment import pin_model  # brings MLflow along
 
     return pin_model(uri, tracking_uri)
-
-
-def _described(model: PinnedModel) -> dict[str, Any]:
-    import yaml
-
-    try:
-        # Plain text only: no merge keys, which a hostile file could nest until the memory is full.
-        document = yaml.load((Path(model.path) / "MLmodel").read_bytes()[:MOST_BYTES], Loader=yaml.BaseLoader)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise _unreadable(model.uri, str(error)) from error
-    if not isinstance(document, dict):
-        raise _unreadable(model.uri, type(document).__name__)
-    return document
-
-
-def _unreadable(uri: str, received: str) -> ConfigError:
-    return ConfigError(
-        Problem("MODEL-UNREADABLE", "--model", received, "an MLmodel file as MLflow writes it", f"save {uri} again")
-    )
 
 
 def _entries(text: object) -> tuple[dict[str, Any], ...]:

@@ -13,13 +13,13 @@ from clarify.config.parse import ParsedConfig, ensure_runnable, parse_analysis_c
 from clarify.config.policy import ParsedPolicy
 from clarify.config.settings import RunSettings
 from clarify.config.shap_options import ShapOptions, group_option
-from clarify.data import storage
 from clarify.data.addressing import open_dataset
 from clarify.data.source import Source
 from clarify.endpoints.pinning import PinnedModel
-from clarify.errors import ConfigError, Problem, StorageError
+from clarify.errors import ConfigError, Problem
 from clarify.results import Notice
 from clarify.steps.judge import check_policy, read_policy_document
+from clarify.steps.named_document import read_named
 
 MASTERS_HERE = ("local", "spark://127.0.0.1", "spark://localhost")
 
@@ -108,7 +108,7 @@ def read_types(request: AnalysisRequest, source: Source) -> DeclaredTypes | None
     """
     if request.types is None:
         return None
-    declared = read_declared_types(_document(request.types, "--types"))
+    declared = read_declared_types(read_named(request.types, "--types"))
     ConfigError.collect(unknown_columns(declared, source.column_names))
     return declared
 
@@ -153,20 +153,7 @@ def read_config(request: AnalysisRequest) -> ParsedConfig:
     ConfigError
         With every problem of the document, or CFG-NOT-FOUND when there is none.
     """
-    return parse_analysis_config(_document(request.config, "CONFIG"), seed=request.seed)
-
-
-def _document(uri: str, named_by: str) -> bytes:
-    try:
-        return storage.read_bytes(uri)
-    except StorageError as error:
-        problems = [
-            replace(problem, code="CFG-NOT-FOUND", field=named_by, hint=f"nothing is at {uri}: check the path")
-            for problem in error.problems
-            if problem.code == "STORAGE-NOT-FOUND"
-        ]
-        ConfigError.collect(problems)
-        raise
+    return parse_analysis_config(read_named(request.config, "CONFIG"), seed=request.seed)
 
 
 def dataset_uri_of(config: AnalysisConfig, request: AnalysisRequest) -> str:

@@ -74,7 +74,7 @@ DOORS = {
     "matplotlib": ("clarify/report/charts.py",),
     "jinja2": ("clarify/report/html.py",),
     "jmespath": ("clarify/config/json_path.py",),
-    "yaml": ("clarify/config/yaml_text.py", "clarify/endpoints/tree_reading.py", "clarify/steps/model_hints.py"),
+    "yaml": ("clarify/config/yaml_text.py", "clarify/endpoints/pinning.py", "clarify/endpoints/tree_reading.py"),
     "typer": ("flows/cli.py", "flows/exit_codes.py", "flows/propose.py", "flows/planning.py", "flows/documents.py"),
     "rich": ("flows/cli.py", "flows/progress.py"),
 }
