@@ -10,8 +10,8 @@ import typer
 from flows.exit_codes import exit_codes, say
 
 if TYPE_CHECKING:
-    from clarify.config.evidence import Answers, Guess
-    from clarify.config.proposal import Proposal
+    from clarify.proposal.draft import Proposal
+    from clarify.proposal.evidence import Answers, Guess
     from clarify.steps.propose import Groundwork, InitRequest
 
 EXIT_OPEN = 2
@@ -45,8 +45,8 @@ def init(
 ) -> None:
     """Propose a config from the first rows of the data, ask what cannot be known, and write it."""
     with exit_codes(json_):
-        from clarify.config.evidence import Answers
         from clarify.config.settings import RunSettings
+        from clarify.proposal.evidence import Answers
         from clarify.steps.propose import InitRequest
 
         settings = RunSettings(csv_header=csv_header, model=model, tracking_uri=tracking_uri)  # type: ignore[arg-type]
@@ -101,8 +101,8 @@ def propose_and_write(request: InitRequest, *, yes: bool, json_: bool, may_ask: 
 def _refuse(proposal: Proposal, *, yes: bool, quiet: bool) -> None:
     if quiet:                            # the questions stand in the JSON document already
         raise typer.Exit(EXIT_OPEN)
-    from clarify.config.proposal import open_problems
     from clarify.errors import ConfigError
+    from clarify.proposal.draft import open_problems
 
     raise ConfigError(*open_problems(proposal, accept_likely=yes))
 
@@ -128,7 +128,7 @@ def _tracking_uri(model: str | None, asked: str | None) -> str | None:
 
 def _ask_all(ground: Groundwork, proposal: Proposal) -> Proposal:
     """Ask question after question; each answer may settle or raise others."""
-    from clarify.config.replies import next_question
+    from clarify.proposal.replies import next_question
     from clarify.steps.propose import propose
 
     answers, asked = ground.answers, frozenset[str]()
@@ -140,8 +140,8 @@ def _ask_all(ground: Groundwork, proposal: Proposal) -> Proposal:
 
 def _ask_until_right(ground: Groundwork, question: Guess, answers: Answers) -> tuple[Answers, Proposal]:
     """One question, again when the reply names what is not there."""
-    from clarify.config.replies import answered, reply_values
     from clarify.errors import ConfigError
+    from clarify.proposal.replies import answered, reply_values
     from clarify.steps.proposal_text import question_text
     from clarify.steps.propose import propose
 
@@ -157,7 +157,7 @@ def _ask_until_right(ground: Groundwork, question: Guess, answers: Answers) -> t
 
 def _prompt(question: Guess) -> str:
     """The reply; Enter takes what is likely."""
-    from clarify.config.replies import default_reply
+    from clarify.proposal.replies import default_reply
 
     try:
         return str(typer.prompt("answer", default=default_reply(question), err=True))

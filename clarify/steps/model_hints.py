@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from clarify.config.evidence import ModelFacts
 from clarify.endpoints.pinning import PinnedModel, pin_directory, read_mlmodel
+from clarify.proposal.evidence import ModelFacts
 
 MOST_BYTES = 16 * 1024 * 1024
 

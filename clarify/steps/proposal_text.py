@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from clarify.config.evidence import Guess
-from clarify.config.proposal import Proposal
-from clarify.config.replies import keyed_choices
 from clarify.errors import clip
+from clarify.proposal.draft import Proposal
+from clarify.proposal.evidence import Guess
+from clarify.proposal.replies import keyed_choices
 
 SURENESS = {"given": "as you said", "certain": "certain", "likely": "likely", "unknown": "cannot know"}
 WIDTH = 28

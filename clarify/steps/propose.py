@@ -9,18 +9,18 @@ from dataclasses import dataclass, field, replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clarify.config.column_words import facet_kind, label_word
-from clarify.config.evidence import Answers, ColumnFact, DatasetFacts, ModelFacts, quartiles
 from clarify.config.parse import ensure_runnable, parse_analysis_config
-from clarify.config.proposal import Proposal
-from clarify.config.proposal import propose as propose_config
-from clarify.config.replies import facet_answer
 from clarify.config.settings import CsvHeader
 from clarify.data import storage
 from clarify.data.profile import ColumnProfile, SourceProfile, merge_profiles, profile_head
 from clarify.data.readings import ColumnFacts, aws_reading
 from clarify.data.source import Source, open_source, read_source_file
 from clarify.errors import ConfigError, Problem, clip
+from clarify.proposal.column_words import facet_kind, label_word
+from clarify.proposal.draft import Proposal
+from clarify.proposal.draft import propose as propose_config
+from clarify.proposal.evidence import Answers, ColumnFact, DatasetFacts, ModelFacts, quartiles
+from clarify.proposal.replies import facet_answer
 from clarify.steps.model_hints import model_facts
 
 HEAD_ROWS = 100_000                      # as many as the dry run reads; importing it would double the start's time

@@ -21,6 +21,7 @@ LEVELS = {
     "results": 1,
     "features": 1,  # names and kinds of columns, shared by data, explain and endpoints; numpy only
     "config": 2,  # beside results in the picture of the house; it hands out results' notices, never the reverse
+    "proposal": 3,
     "bias": 3,
     "explain": 3,
     "verdicts": 4,
@@ -36,7 +37,7 @@ LEVELS = {
 
 OUTSIDE = {
     "tasks": ("tasks", "clarify.steps", "clarify.config", "clarify.results", "clarify.errors"),
-    "flows": ("flows", "tasks", "clarify.steps", "clarify.config", "clarify.results", "clarify.errors"),
+    "flows": ("flows", "tasks", "clarify.steps", "clarify.config", "clarify.proposal", "clarify.results", "clarify.errors"),
     "deployments": ("deployments", "flows"),
 }
 """What the packages around the library may import of our own."""

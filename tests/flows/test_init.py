@@ -283,7 +283,7 @@ def test_a_schema_is_written_to_a_file_and_an_unknown_one_is_refused(tmp_path):
     assert (written.exit_code, written.stdout) == (0, "")
     assert json.loads((tmp_path / "monitor.schema.json").read_text())["title"] == "monitor.yaml"
     assert refused.exit_code == 2
-    assert "config, policy, monitor, extended" in refused.stderr
+    assert "config, policy, types, monitor, extended" in refused.stderr
 
 
 def test_the_commands_import_nothing_heavy_before_they_run():

@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 
-from clarify.config.column_words import (
+from clarify.errors import clip
+from clarify.proposal.column_words import (
     adverse_word,
     facet_kind,
     identifier_word,
@@ -13,7 +14,7 @@ from clarify.config.column_words import (
     outcome_word,
     prediction_word,
 )
-from clarify.config.evidence import (
+from clarify.proposal.evidence import (
     EACH,
     FEW_VALUES,
     NONE,
@@ -26,7 +27,6 @@ from clarify.config.evidence import (
     ModelFacts,
     Scalar,
 )
-from clarify.errors import clip
 
 LIKELY_POINTS, MARGIN = 4, 2           # a label needs this many points, and this many more than the next column
 MOST_CHOICES, MOST_LABELS = 12, 5

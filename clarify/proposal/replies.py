@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from string import ascii_lowercase
 
-from clarify.config.evidence import EACH, NONE, Answers, Choice, FacetAnswer, Guess
-from clarify.config.proposal import Proposal
+from clarify.proposal.draft import Proposal
+from clarify.proposal.evidence import EACH, NONE, Answers, Choice, FacetAnswer, Guess
 
 
 def next_question(proposal: Proposal, asked: frozenset[str]) -> Guess | None:

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from clarify.config.column_words import facet_kind, identifier_word, label_word, outcome_word, words_of
-from clarify.config.evidence import Answers, ColumnFact, DatasetFacts, FacetAnswer, ModelFacts, quartiles
-from clarify.config.guesses import why_identifier
 from clarify.config.parse import parse_analysis_config
-from clarify.config.proposal import open_problems, propose, written_values
-from clarify.config.replies import answered, facet_answer, keyed_choices, next_question, reply_values
 from clarify.errors import ConfigError
+from clarify.proposal.column_words import facet_kind, identifier_word, label_word, outcome_word, words_of
+from clarify.proposal.draft import open_problems, propose, written_values
+from clarify.proposal.evidence import Answers, ColumnFact, DatasetFacts, FacetAnswer, ModelFacts, quartiles
+from clarify.proposal.guesses import why_identifier
+from clarify.proposal.replies import answered, facet_answer, keyed_choices, next_question, reply_values
 from clarify.results import ColumnSummary
 
 DATASET = DatasetFacts("/data/rows.csv", "text/csv", 1000, True)

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from clarify.config.analysis import POST_TRAINING_METRICS, PRE_TRAINING_METRICS
-from clarify.config.column_words import MISSING_WORDS
 from clarify.config.columns import closest, listed
-from clarify.config.evidence import (
+from clarify.errors import ConfigError, Problem, clip
+from clarify.proposal.column_words import MISSING_WORDS
+from clarify.proposal.evidence import (
     NONE,
     Answers,
     ColumnFact,
@@ -20,7 +21,7 @@ from clarify.config.evidence import (
     Scalar,
     typed,
 )
-from clarify.config.guesses import (
+from clarify.proposal.guesses import (
     Facts,
     guess_excluded,
     guess_facet,
@@ -30,7 +31,6 @@ from clarify.config.guesses import (
     guess_positive,
     guess_predicted_label,
 )
-from clarify.errors import ConfigError, Problem, clip
 
 CONDITIONAL = ("CDDL", "CDDPL")        # the metrics that need a group variable
 SCHEMA_VERSION = "1.0"
