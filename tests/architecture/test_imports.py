@@ -37,7 +37,9 @@ LEVELS = {
 
 OUTSIDE = {
     "tasks": ("tasks", "clarify.steps", "clarify.config", "clarify.results", "clarify.errors"),
-    "flows": ("flows", "tasks", "clarify.steps", "clarify.config", "clarify.proposal", "clarify.results", "clarify.errors"),
+    "flows": (
+        "flows", "tasks", "clarify.steps", "clarify.config", "clarify.proposal", "clarify.results", "clarify.errors",
+    ),
     "deployments": ("deployments", "flows"),
 }
 """What the packages around the library may import of our own."""

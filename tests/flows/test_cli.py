@@ -83,8 +83,8 @@ def test_a_missing_column_is_named_with_the_nearest_one(subject, tmp_path):
 
 @pytest.mark.parametrize(
     ("changes", "named"),
-    [({"segment_config": [{"name_or_index": "sex", "segments": [["f"]]}]}, "segment_config"),
-     ({"facet_dataset_uri": "facets.csv"}, "facet_dataset_uri"),
+    [({"predictor": {"endpoint_name": "an-endpoint"}}, "predictor.endpoint_name"),
+     ({"methods": {"shap": {"text_config": {"granularity": "token", "language": "en"}}}}, "methods.shap.text_config"),
      ({"dataset_type": "application/x-image"}, "dataset_type")],
 )  # fmt: skip
 def test_what_is_not_built_is_refused_by_name(subject, tmp_path, changes, named):
@@ -95,6 +95,33 @@ def test_what_is_not_built_is_refused_by_name(subject, tmp_path, changes, named)
     assert answer.returncode == 2
     assert f"{named}: received" in answer.stderr
     assert "[CFG-UNSUPPORTED]" in answer.stderr
+
+
+def test_facets_may_lie_in_a_table_of_their_own(subject, tmp_path):
+    subject.frame[["sex", "region"]].to_csv(tmp_path / "facets.csv", index=False)
+    subject.frame.drop(columns=["sex", "region"]).to_csv(tmp_path / "rest.csv", index=False)
+    config = subject.config(facet_dataset_uri=str(tmp_path / "facets.csv"))
+    request = subject.request(tmp_path / "out", config=config)
+
+    answer = clarify("validate", request.config, "--dataset", tmp_path / "rest.csv")
+
+    assert answer.returncode == 0, answer.stderr
+    women = int((subject.frame["sex"] == "f").sum())
+    assert f"Facet     sex: f   {women} rows against {240 - women}" in answer.stdout
+    assert "'sex', 'region' joined row by row from 240 rows" in answer.stdout
+
+
+def test_wrong_segments_are_told_with_wrong_labels(subject, tmp_path):
+    segments = [{"name_or_index": "agee", "segments": [["[18, 40)"]]}]
+    config = subject.config(segment_config=segments, label_values_or_threshold=["maybe"])
+    request = subject.request(tmp_path / "out", config=config)
+
+    answer = clarify("validate", request.config, "--dataset", subject.data, "--json")
+
+    assert answer.returncode == 2
+    problems = {problem["code"]: problem for problem in json.loads(answer.stdout)["problems"]}
+    assert set(problems) == {"CFG-SEGMENT-COLUMN", "DATA-NO-POSITIVE-LABEL"}
+    assert problems["CFG-SEGMENT-COLUMN"]["hint"] == "did you mean 'age'?"
 
 
 def test_wrong_options_of_shap_are_told_at_once(tmp_path):

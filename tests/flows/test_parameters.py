@@ -21,7 +21,8 @@ SHAP = ShapOptions(
 
 def test_a_request_comes_back_as_it_went_through_the_form():
     settings = RunSettings(tracking_uri="http://127.0.0.1:5000", workers=2)
-    request = AnalysisRequest("config.json", "out", settings, "data.csv", 7, SHAP)
+    cross = (("sex", "region"), ("sex", "age", "region"))
+    request = AnalysisRequest("config.json", "out", settings, "data.csv", 7, SHAP, "policy.yaml", "types.yaml", cross)
 
     stored = json.loads(AnalysisParameters.of(request).model_dump_json())
 
@@ -32,6 +33,7 @@ def test_a_form_left_empty_asks_for_the_usual():
     request = AnalysisParameters(config="config.json", output="out").request()
 
     assert request.shap == ShapOptions()
+    assert (request.policy, request.types, request.cross) == (None, None, ())
 
 
 @pytest.mark.parametrize("changes", [{"estimator": "linear"}, {"tolerance": 0}, {"tolerance": 1}, {"tree_path": "on"}])
