@@ -69,7 +69,7 @@ def explain(plan: AnalysisPlan, data: PreparedData, lease: LeasedEndpoint, engin
     fragments = tuple(cut(data.dataset, ROWS_PER_EXPLANATION))
     explained = engine.map(partial(explain_fragment, job=job), fragments, stage="explaining")
     reported = _reported(shap, settled, [column.name for column in data.outcome.columns])
-    local = LocalParts(fragments, parts_uri, settled.outputs, reported)
+    local = LocalParts(fragments, parts_uri, settled.outputs, reported, data.source.key)
     section = _section(plan, shap, settled, explained, local)
     return Explanations(section, settled.baseline.rows, local, settled.costs)
 

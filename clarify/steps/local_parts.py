@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from clarify.data.dataset import Fragment
+from clarify.data.dataset import Fragment, read_fragment
 from clarify.explain.aggregate import GlobalColumn, aggregate_column
 from clarify.explain.budget import Outcome
 from clarify.explain.estimators.base import Estimator
@@ -40,6 +40,12 @@ class LocalParts:
     parts_uri: str
     outputs: tuple[str, ...]
     reported: tuple[tuple[int, str], ...]    # position among the players, and name
+    join_key: str | None = None              # column of the dataset that rows of side tables were joined by
+
+    def keys(self) -> Iterator[pa.ChunkedArray | None]:
+        """The join key of the rows of each part; None where nothing was joined by one."""
+        for fragment in self.fragments:
+            yield None if self.join_key is None else read_fragment(fragment, [self.join_key])[self.join_key]
 
     def read(self) -> Iterator[pa.Table]:
         """Local attributions in dataset order."""

@@ -6,20 +6,22 @@ import shlex
 from dataclasses import dataclass, field, replace
 
 from clarify.config.analysis import AnalysisConfig
+from clarify.config.checks import missing_columns
 from clarify.config.columns import column_name
 from clarify.config.cross import cross_problems
 from clarify.config.declared_types import DeclaredTypes, read_declared_types, unknown_columns
 from clarify.config.parse import ParsedConfig, ensure_runnable, parse_analysis_config
-from clarify.config.policy import ParsedPolicy
+from clarify.config.policy import ParsedPolicy, policy_problems
 from clarify.config.settings import RunSettings
 from clarify.config.shap_options import ShapOptions, group_option
 from clarify.data.addressing import open_dataset
 from clarify.data.source import Source
 from clarify.endpoints.pinning import PinnedModel
-from clarify.errors import ConfigError, Problem
+from clarify.errors import ClarifyError, ConfigError, DataError, Problem
 from clarify.results import Notice
-from clarify.steps.judge import check_policy, read_policy_document
+from clarify.steps.judge import read_policy_document
 from clarify.steps.named_document import read_named
+from clarify.steps.together import attempt, together
 
 MASTERS_HERE = ("local", "spark://127.0.0.1", "spark://localhost")
 
@@ -71,25 +73,30 @@ def plan_analysis(request: AnalysisRequest) -> AnalysisPlan:
 
     Raises
     ------
-    ConfigError
-        With every problem of the document at once, unsupported parts by name.
-    StorageError, DataError
-        When the dataset cannot be listed or its header does not fit.
+    ConfigError, DataError
+        With every problem of all documents at once, unsupported parts and columns that are not there by name.
+    StorageError
+        When the dataset cannot be listed.
     """
-    parsed, source = read_documents(request)
-    config, settings = parsed.config, request.settings
-    policy = read_policy_document(request.policy) if request.policy is not None else None
-    declared = read_types(request, source)
-    check_policy(policy, config)
-    ConfigError.collect(cross_problems(request.cross, _facet_columns(config, source)))
+    errors: list[ClarifyError] = []
+    documents = attempt(errors, lambda: read_documents(request))
+    policy = attempt(errors, lambda: _policy(request))
+    declared = attempt(errors, lambda: _declared(request))
+    if documents is None:
+        raise together(errors)
+    parsed, source = documents
+    attempt(errors, lambda: _check_columns(parsed.config, source))
+    attempt(errors, lambda: _check_requests(request, parsed.config, source, policy, declared))
+    if errors:
+        raise together(errors)
     return AnalysisPlan(
-        config=config,
+        config=parsed.config,
         config_digest=parsed.digest,
         source=source,
         output_uri=request.output_uri,
-        settings=settings,
+        settings=request.settings,
         seed=parsed.seed,
-        model=_pinned(config, settings),
+        model=_pinned(parsed.config, request.settings),
         notices=(*parsed.notices, *source.notices),
         shap=request.shap,
         policy=policy,
@@ -98,19 +105,30 @@ def plan_analysis(request: AnalysisRequest) -> AnalysisPlan:
     )
 
 
-def read_types(request: AnalysisRequest, source: Source) -> DeclaredTypes | None:
-    """The declared column types; None when types are to be inferred.
+def _policy(request: AnalysisRequest) -> ParsedPolicy | None:
+    return read_policy_document(request.policy) if request.policy is not None else None
 
-    Raises
-    ------
-    ConfigError
-        With every problem of the document, columns that the dataset lacks among them.
-    """
-    if request.types is None:
-        return None
-    declared = read_declared_types(read_named(request.types, "--types"))
-    ConfigError.collect(unknown_columns(declared, source.column_names))
-    return declared
+
+def _declared(request: AnalysisRequest) -> DeclaredTypes | None:
+    return read_declared_types(read_named(request.types, "--types")) if request.types is not None else None
+
+
+def _check_columns(config: AnalysisConfig, source: Source) -> None:
+    """Before any row is read, which may take hours: the columns that the config names are there."""
+    DataError.collect(missing_columns(config, source.column_names, code="DATA-COLUMN-MISSING"))
+
+
+def _check_requests(
+    request: AnalysisRequest,
+    config: AnalysisConfig,
+    source: Source,
+    policy: ParsedPolicy | None,
+    declared: DeclaredTypes | None,
+) -> None:
+    """What stands beside the config is about facets and columns that there are."""
+    problems = [*unknown_columns(declared, source.column_names)] if declared is not None else []
+    problems += policy_problems(policy.policy, config) if policy is not None else ()
+    ConfigError.collect([*problems, *cross_problems(request.cross, _facet_columns(config, source))])
 
 
 def _facet_columns(config: AnalysisConfig, source: Source) -> tuple[str, ...]:

@@ -180,7 +180,7 @@ def _publish_explanations(output_uri: str, explanations: Explanations) -> dict[s
 
 
 def _local_tables(local: LocalParts, *, errors: bool) -> Iterator[pa.Table]:
-    """Rows in dataset order, one column per feature and output as AWS names it.
+    """Rows in dataset order, one column per feature and output as AWS names it, the join key before them.
 
     With errors, one more each, and four of the row itself: what explained it, why it was asked no more, its calls and
     its predicted relative error.
@@ -191,8 +191,10 @@ def _local_tables(local: LocalParts, *, errors: bool) -> Iterator[pa.Table]:
         for player, name in local.reported
         for kind, suffix in (("value", ""), ("error", "_standard_error"))[: 2 if errors else 1]
     ]
-    for part in local.read():
+    for part, key in zip(local.read(), local.keys(), strict=True):
         columns = {name: part[f"{kind}:{output}:{player}"] for kind, output, player, name in chosen}
+        if local.join_key is not None:
+            columns = {local.join_key: key, **columns}
         yield pa.table(columns | (row_facts(part) if errors else {}))
 
 

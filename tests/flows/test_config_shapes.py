@@ -232,6 +232,26 @@ def test_a_model_is_asked_without_the_columns_that_live_apart(brought, bias_conf
     assert metric(document, "pre_training", "Gender2", "DPL") == pytest.approx(label_gap(people, people["Gender"] == 0))
 
 
+def test_local_attributions_carry_the_key_that_rows_were_joined_by(brought, bias_config, people, tmp_path):
+    key = pd.DataFrame({"Id": [f"p{i}" for i in range(ROWS)]})
+    facets = key.join(people[["Gender"]].rename(columns={"Gender": "Gender2"})).sample(frac=1, random_state=3)
+    config = {
+        **bias_config,
+        "headers": ["Id", "Target", *FEATURES],
+        "facet": [{"name_or_index": "Gender2", "value_or_threshold": [0]}],
+        "facet_dataset_uri": as_csv(tmp_path, facets, name="facets.csv"),
+        "joinsource_name_or_index": "Id",
+        "methods": {"shap": {"num_samples": 10, "save_local_shap_values": True}, **REPORT},
+    }
+    request = brought(config, as_csv(tmp_path, key.join(label_first(people)), header=False))
+
+    output = Path(run_analysis(request).output_uri)
+
+    local = pd.read_csv(output / "explanations_shap" / "out.csv")
+    assert list(local.columns) == ["Id", *(f"{name}_label0" for name in FEATURES)]
+    assert local["Id"].tolist() == key["Id"].tolist()
+
+
 # Records.
 
 
