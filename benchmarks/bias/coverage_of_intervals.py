@@ -358,19 +358,21 @@ def main() -> None:
     start, found = time.perf_counter(), defaultdict(list)
     with multiprocessing.Pool(asked.processes) as pool:
         for done, covered in enumerate(
-            pool.imap_unordered(run, [(design, asked.tables, asked.seed) for design in chosen]), 1
+            pool.imap(run, [(design, asked.tables, asked.seed) for design in chosen]), 1
         ):
             for name, share in covered.items():
-                found[name].append(share)
+                found[name].append((share, chosen[done - 1]))
             print(f"\r{done} of {len(chosen)} designs, {time.perf_counter() - start:.0f} s", end="", flush=True)
     error = math.sqrt(0.95 * 0.05 / asked.tables)
     print(f"\n{asked.tables:,} tables a design, standard error of one coverage {error:.4f}\n")
-    print("| metric | designs | min | p5 | median |\n|---|---|---|---|---|")
+    print("| metric | designs | min | p5 | median | below .91 | worst at |\n|---|---|---|---|---|---|---|")
     order = [*(name for name in BY_NAME if name in found), *(name for name in found if name not in BY_NAME)]
     for name in order:
-        shares = np.array(found[name])
-        print(f"| {name} | {len(shares)} | {shares.min():.3f} | {np.quantile(shares, 0.05):.3f} |"
-              f" {np.median(shares):.3f} |")
+        shares = np.array([share for share, _ in found[name]])
+        worst = found[name][int(shares.argmin())][1]
+        summary = " | ".join(f"{share:.3f}" for share in (shares.min(), np.quantile(shares, 0.05), np.median(shares)))
+        where = f"n_d {worst.n_d}, n_a {worst.n_a}, P(label) {worst.base:g}, shift {worst.shift:g}"
+        print(f"| {name} | {len(shares)} | {summary} | {np.count_nonzero(shares < 0.91)} | {where} |")
 
 
 if __name__ == "__main__":
