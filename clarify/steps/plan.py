@@ -11,7 +11,7 @@ from clarify.config.columns import column_name
 from clarify.config.cross import cross_problems
 from clarify.config.declared_types import DeclaredTypes, read_declared_types, unknown_columns
 from clarify.config.parse import ParsedConfig, ensure_runnable, parse_analysis_config
-from clarify.config.policy import ParsedPolicy, policy_problems
+from clarify.config.policy import ParsedPolicy
 from clarify.config.settings import RunSettings
 from clarify.config.shap_options import ShapOptions, group_option
 from clarify.data.addressing import open_dataset
@@ -19,7 +19,7 @@ from clarify.data.source import Source
 from clarify.endpoints.pinning import PinnedModel
 from clarify.errors import ClarifyError, ConfigError, DataError, Problem
 from clarify.results import Notice
-from clarify.steps.judge import read_policy_document
+from clarify.steps.judge import check_policy, read_policy_document
 from clarify.steps.named_document import read_named
 from clarify.steps.together import attempt, together
 
@@ -86,7 +86,8 @@ def plan_analysis(request: AnalysisRequest) -> AnalysisPlan:
         raise together(errors)
     parsed, source = documents
     attempt(errors, lambda: _check_columns(parsed.config, source))
-    attempt(errors, lambda: _check_requests(request, parsed.config, source, policy, declared))
+    attempt(errors, lambda: check_policy(policy, parsed.config))
+    attempt(errors, lambda: _check_requests(request, parsed.config, source, declared))
     if errors:
         raise together(errors)
     return AnalysisPlan(
@@ -119,16 +120,11 @@ def _check_columns(config: AnalysisConfig, source: Source) -> None:
 
 
 def _check_requests(
-    request: AnalysisRequest,
-    config: AnalysisConfig,
-    source: Source,
-    policy: ParsedPolicy | None,
-    declared: DeclaredTypes | None,
+    request: AnalysisRequest, config: AnalysisConfig, source: Source, declared: DeclaredTypes | None
 ) -> None:
-    """What stands beside the config is about facets and columns that there are."""
-    problems = [*unknown_columns(declared, source.column_names)] if declared is not None else []
-    problems += policy_problems(policy.policy, config) if policy is not None else ()
-    ConfigError.collect([*problems, *cross_problems(request.cross, _facet_columns(config, source))])
+    """Declared types and crossings are about columns and facets that there are."""
+    unknown = unknown_columns(declared, source.column_names) if declared is not None else ()
+    ConfigError.collect((*unknown, *cross_problems(request.cross, _facet_columns(config, source))))
 
 
 def _facet_columns(config: AnalysisConfig, source: Source) -> tuple[str, ...]:

@@ -73,6 +73,18 @@ def test_null_facets_are_counted_apart_and_fold_into_a_for_aws(subject, frame, t
     assert dpl.aws.value == pytest.approx(positive[~women].mean() - positive[women].mean(), abs=1e-12)
 
 
+def test_columns_that_are_not_there_are_told_before_any_row_is_read(subject, tmp_path):
+    config = subject.config(label="aproved", group_variable="regoin")
+
+    with pytest.raises(DataError) as caught:
+        plan_analysis(subject.request(tmp_path / "out", config=config))
+
+    assert [(p.code, p.field, p.hint.split("?")[0]) for p in caught.value.problems] == [
+        ("DATA-COLUMN-MISSING", "label", "did you mean 'approved'"),
+        ("DATA-COLUMN-MISSING", "group_variable", "did you mean 'region'"),
+    ]
+
+
 def test_an_empty_file_is_refused(subject, frame, tmp_path):
     with pytest.raises(DataError, match="DATA-EMPTY"):
         analyse(subject, tmp_path, frame.head(0))
