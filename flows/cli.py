@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -49,6 +49,15 @@ Seed = Annotated[int | None, typer.Option("--seed", help="Overrides the config's
 Model = Annotated[
     str | None,
     typer.Option("--model", metavar="MODEL_URI", help="models:/name@alias, models:/name/3, runs:/..., a directory"),
+]
+PolicyOption = Annotated[
+    str | None, typer.Option("--policy", metavar="URI|recommended", help="Allowed ranges; they lead to verdicts")
+]
+Types = Annotated[
+    str | None, typer.Option("--types", metavar="URI", help="Declared column types, in place of what is inferred")
+]
+Cross = Annotated[
+    list[str] | None, typer.Option("--cross", metavar="FACET,FACET", help="Facets to be crossed. Repeatable")
 ]
 FailOn = Annotated[
     str,
@@ -95,15 +104,9 @@ def analyze(
     group_one_hot: Annotated[
         bool, typer.Option("--group-one-hot", help="Each family of one-hot columns as one feature")
     ] = False,
-    policy: Annotated[
-        str | None, typer.Option("--policy", metavar="URI|recommended", help="Allowed ranges; they lead to verdicts")
-    ] = None,
-    types: Annotated[
-        str | None, typer.Option("--types", metavar="URI", help="Declared column types, in place of what is inferred")
-    ] = None,
-    cross: Annotated[
-        list[str] | None, typer.Option("--cross", metavar="FACET,FACET", help="Facets to be crossed. Repeatable")
-    ] = None,
+    policy: PolicyOption = None,
+    types: Types = None,
+    cross: Cross = None,
     fail_on: FailOn = "inconclusive",
     direct: Annotated[bool, typer.Option("--direct", help="Without Prefect; MLflow only with --tracking-uri")] = False,
     json_: Json = False,
@@ -144,7 +147,7 @@ def analyze(
             shap=shap,
             policy=policy,
             types=types,
-            cross=tuple(tuple(name.strip() for name in facets.split(",")) for facets in cross or ()),
+            cross=_combinations(cross or ()),
         )
         with _progress(quiet=quiet) as report:
             published = _run(request, report, direct=direct)
@@ -158,6 +161,9 @@ def validate(
     dataset: DatasetOption = None,
     model: Model = None,
     csv_header: Header = "guess",
+    policy: PolicyOption = None,
+    types: Types = None,
+    cross: Cross = None,
     json_: Json = False,
 ) -> None:
     """Dry run: say what was understood of the documents and the data, and every problem at once."""
@@ -167,7 +173,10 @@ def validate(
         from clarify.steps.understanding import understand
 
         settings = RunSettings(csv_header=csv_header, model=model)  # type: ignore[arg-type]
-        understood = understand(AnalysisRequest(config, "", settings, dataset))
+        request = AnalysisRequest(
+            config, "", settings, dataset, policy=policy, types=types, cross=_combinations(cross or ())
+        )
+        understood = understand(request)
         print(understood.as_json() if json_ else understood.as_text())
 
 
@@ -257,6 +266,10 @@ def _progress(*, quiet: bool) -> Iterator[ReportProgress]:
             yield report
     else:
         yield print_progress(say)
+
+
+def _combinations(crossed: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(name.strip() for name in facets.split(",")) for facets in crossed)
 
 
 def _pairs(settings: Any) -> tuple[tuple[str, str], ...]:

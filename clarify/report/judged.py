@@ -64,7 +64,7 @@ def decision_sentence(judgement: Judgement, section: VerdictSection) -> Sentence
         return say(strong("Outside the range you allow"), allowed, _accounting(section), ".")
     if judgement.verdict is Verdict.PASS:
         return say(strong("Inside the range you allow"), allowed, _accounting(section), ".")
-    return say(strong("Cannot be decided"), f": {_why(judgement, section)}.{_detectable(judgement)}")
+    return say(strong("Cannot be decided"), f": {_why(judgement, section)}.{detectable_words(judgement)}")
 
 
 def _accounting(section: VerdictSection) -> str:
@@ -82,7 +82,7 @@ def _why(judgement: Judgement, section: VerdictSection) -> str:
     return REASONS[judgement.reason] if judgement.reason is not None else "the reason was not recorded"
 
 
-def _detectable(judgement: Judgement) -> str:
+def detectable_words(judgement: Judgement) -> str:
     """What these rows could have shown; a side that cannot occur is said to be so."""
     change = judgement.detectable
     if change is None:
@@ -110,10 +110,10 @@ def overall_sentence(section: VerdictSection) -> Sentence:
     outside, inside, open_ = (section.count(v) for v in (Verdict.VIOLATION, Verdict.PASS, Verdict.INCONCLUSIVE))
     if open_ == n:
         return say(strong(f"None of {some(n, 'check', 'checks')}"), " can be decided with this much data.")
+    undecided = say(", and ", strong(f"{open_}"), " cannot be decided with this much data") if open_ else ()
     return say(
-        f"Of {some(n, 'check', 'checks')}, ", strong(f"{_number(outside)} outside"), " the range you allow, ",
-        strong(f"{_number(inside)} inside"), ", and ", strong(f"{open_ or 'none'}"),
-        " cannot be decided with this much data. ", promise(section),
+        f"Of {some(n, 'check', 'checks')}, ", strong(f"{_number(outside)} outside"), " the range you allow",
+        ", " if open_ else " and ", strong(f"{_number(inside)} inside"), undecided, ". ", promise(section),
     )  # fmt: skip
 
 

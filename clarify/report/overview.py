@@ -10,7 +10,7 @@ from clarify.bias.catalog import BY_NAME
 from clarify.report import numbers
 from clarify.report.attribution_words import order_remark
 from clarify.report.explained import size_of, strongest, unit_of
-from clarify.report.judged import allowed_text, overall_sentence, short_result
+from clarify.report.judged import allowed_text, detectable_words, overall_sentence, short_result
 from clarify.report.names import Names, clean, without_secrets
 from clarify.report.provenance import Provenance
 from clarify.report.rates import SHARES
@@ -172,6 +172,26 @@ def found_violations(groups: tuple[Group, ...], names: Names, *, most: int) -> t
     ]  # fmt: skip
     if len(found) > most:
         sentences.append(say(f"{some(len(found) - most, 'more check is', 'more checks are')} outside."))
+    return tuple(sentences)
+
+
+def found_undecided(groups: tuple[Group, ...], names: Names, *, most: int) -> tuple[Sentence, ...]:
+    """The checks that cannot be decided, one short sentence each; what does not fit is counted."""
+    found = [
+        (group, m, m.judgement)
+        for group in groups
+        for m in group.measured
+        if m.judgement is not None and m.judgement.verdict is Verdict.INCONCLUSIVE
+    ]
+    sentences = [
+        say(
+            strong("Cannot be decided"), f": {BY_NAME[m.metric.name].title} for ", group_words(group, names),
+            f", {_value_and_interval(m.metric)}; you allow {allowed_text(judgement)}.{detectable_words(judgement)}",
+        )
+        for group, m, judgement in found[:most]
+    ]  # fmt: skip
+    if len(found) > most:
+        sentences.append(say(f"{some(len(found) - most, 'more check', 'more checks')} cannot be decided."))
     return tuple(sentences)
 
 

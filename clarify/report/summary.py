@@ -14,6 +14,7 @@ from clarify.report.names import Names, clean
 from clarify.report.overview import (
     found_attributions,
     found_gaps,
+    found_undecided,
     found_violations,
     subject,
     undefined_findings,
@@ -26,6 +27,7 @@ from clarify.results import AnalysisResult, MetricValue
 
 MOST_GAPS = 3
 MOST_VIOLATIONS = 10
+MOST_UNDECIDED = 5
 MOST_TABLE_ROWS = 200
 MOST_TEXT_FOREST_ROWS = 12
 TEXT_FOREST_CELLS = 21
@@ -53,6 +55,7 @@ def findings(result: AnalysisResult) -> tuple[str, ...]:
     sentences = (
         verdict_sentence(result),
         *found_violations(groups, names, most=MOST_VIOLATIONS),
+        *found_undecided(groups, names, most=MOST_UNDECIDED),
         *found_gaps(groups, names, most=MOST_GAPS),
         *found_attributions(result, names),
         *(say("Undefined: ", sentence) for sentence in undefined_findings(groups, names)),

@@ -35,8 +35,8 @@ def read_policy_document(uri: str) -> ParsedPolicy:
     return read_policy(read_named(uri, "--policy", hint=hint))
 
 
-def check_policy(parsed: ParsedPolicy | None, config: AnalysisConfig) -> None:
-    """Before any row is read: the analysis asks for bias metrics and has the facets that the policy names.
+def check_policy(parsed: ParsedPolicy | None, config: AnalysisConfig, facets: Iterable[str]) -> None:
+    """Before any row is read: the analysis asks for bias metrics, and ``facets``, by column, are those of the policy.
 
     Raises
     ------
@@ -44,19 +44,8 @@ def check_policy(parsed: ParsedPolicy | None, config: AnalysisConfig) -> None:
         CFG-POLICY-NO-BIAS, CFG-POLICY-FACET.
     """
     if parsed is not None:
-        ConfigError.collect(policy_problems(parsed.policy, config))
-
-
-def check_policy_facets(parsed: ParsedPolicy | None, facets: Iterable[str]) -> None:
-    """Once the columns are known: as :func:`check_policy`, for facets that the config names by position.
-
-    Raises
-    ------
-    ConfigError
-        CFG-POLICY-FACET.
-    """
-    if parsed is not None:
-        ConfigError.collect(facet_problems(parsed.policy, facets))
+        found = (*policy_problems(parsed.policy, config), *facet_problems(parsed.policy, facets))
+        ConfigError.collect(dict.fromkeys(found))
 
 
 def allowed_ranges(parsed: ParsedPolicy | None, facet: str, group: str) -> Mapping[str, AllowedRange] | None:

@@ -68,28 +68,26 @@ class AnalysisPlan:
         return self.config.needs_model
 
 
+@dataclass(frozen=True)
+class Brief:
+    """All documents of a request, held against each other and against the columns of the data."""
+
+    parsed: ParsedConfig
+    source: Source
+    policy: ParsedPolicy | None = None
+    declared: DeclaredTypes | None = None
+
+
 def plan_analysis(request: AnalysisRequest) -> AnalysisPlan:
     """Read the documents, list the data, pin the model.
 
     Raises
     ------
-    ConfigError, DataError
-        With every problem of all documents at once, unsupported parts and columns that are not there by name.
-    StorageError
-        When the dataset cannot be listed.
+    ConfigError, DataError, StorageError
+        As :func:`read_brief`.
     """
-    errors: list[ClarifyError] = []
-    documents = attempt(errors, lambda: read_documents(request))
-    policy = attempt(errors, lambda: _policy(request))
-    declared = attempt(errors, lambda: _declared(request))
-    if documents is None:
-        raise together(errors)
-    parsed, source = documents
-    attempt(errors, lambda: _check_columns(parsed.config, source))
-    attempt(errors, lambda: check_policy(policy, parsed.config))
-    attempt(errors, lambda: _check_requests(request, parsed.config, source, declared))
-    if errors:
-        raise together(errors)
+    brief = read_brief(request)
+    parsed, source = brief.parsed, brief.source
     return AnalysisPlan(
         config=parsed.config,
         config_digest=parsed.digest,
@@ -100,10 +98,37 @@ def plan_analysis(request: AnalysisRequest) -> AnalysisPlan:
         model=_pinned(parsed.config, request.settings),
         notices=(*parsed.notices, *source.notices),
         shap=request.shap,
-        policy=policy,
-        declared=declared,
+        policy=brief.policy,
+        declared=brief.declared,
         cross=request.cross,
     )
+
+
+def read_brief(request: AnalysisRequest) -> Brief:
+    """Read every document of a request, list the data, and see that they speak of the same columns.
+
+    Raises
+    ------
+    ConfigError, DataError
+        With every problem of all documents at once, unsupported parts and columns that are not there by name.
+    StorageError
+        When the dataset cannot be listed.
+    """
+    errors: list[ClarifyError] = []
+    documents = attempt(errors, lambda: read_documents(request))
+    policy = attempt(errors, lambda: _policy(request), document="policy")
+    declared = attempt(errors, lambda: _declared(request), document="types")
+    if documents is None:
+        raise together(errors)
+    parsed, source = documents
+    attempt(errors, lambda: _check_columns(parsed.config, source))
+    facets = _facet_columns(parsed.config, source)
+    attempt(errors, lambda: check_policy(policy, parsed.config, facets), document="policy")
+    attempt(errors, lambda: _check_types(declared, source), document="types")
+    attempt(errors, lambda: ConfigError.collect(cross_problems(request.cross, facets)))
+    if errors:
+        raise together(errors)
+    return Brief(parsed, source, policy, declared)
 
 
 def _policy(request: AnalysisRequest) -> ParsedPolicy | None:
@@ -119,17 +144,15 @@ def _check_columns(config: AnalysisConfig, source: Source) -> None:
     DataError.collect(missing_columns(config, source.column_names, code="DATA-COLUMN-MISSING"))
 
 
-def _check_requests(
-    request: AnalysisRequest, config: AnalysisConfig, source: Source, declared: DeclaredTypes | None
-) -> None:
-    """Declared types and crossings are about columns and facets that there are."""
-    unknown = unknown_columns(declared, source.column_names) if declared is not None else ()
-    ConfigError.collect((*unknown, *cross_problems(request.cross, _facet_columns(config, source))))
+def _check_types(declared: DeclaredTypes | None, source: Source) -> None:
+    if declared is not None:
+        ConfigError.collect(unknown_columns(declared, source.column_names))
 
 
 def _facet_columns(config: AnalysisConfig, source: Source) -> tuple[str, ...]:
-    named = (column_name(facet.name_or_index, source.column_names) for facet in config.facets)
-    return tuple(column for column in named if column is not None)
+    """The facets' columns; a name that is in no column stays as it is, and was told already."""
+    references = [facet.name_or_index for facet in config.facets]
+    return tuple(column_name(reference, source.column_names) or str(reference) for reference in references)
 
 
 def read_documents(request: AnalysisRequest) -> tuple[ParsedConfig, Source]:

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
-from clarify.errors import ClarifyError, ConfigError, DataError
+from clarify.errors import ClarifyError, ConfigError, DataError, Problem
 
 T = TypeVar("T")
 
 
-def attempt(errors: list[ClarifyError], read: Callable[[], T]) -> T | None:
-    """What ``read`` returns; None when documents or data are wrong, after the error was added to ``errors``."""
+def attempt(errors: list[ClarifyError], read: Callable[[], T], *, document: str | None = None) -> T | None:
+    """What ``read`` returns; None when documents or data are wrong, after the error was added to ``errors``.
+
+    ``document``: which one the problems are of, where that is not the config; their fields then begin with it.
+    """
     try:
         return read()
     except (ConfigError, DataError) as error:
-        errors.append(error)
+        named = (problem if document is None else _within(document, problem) for problem in error.problems)
+        errors.append(type(error)(*named))
         return None
+
+
+def _within(document: str, problem: Problem) -> Problem:
+    begins = (f"{document}.", f"{document}[", "--")
+    is_named = problem.field == document or problem.field.startswith(begins)
+    return problem if is_named else replace(problem, field=f"{document}.{problem.field}")
 
 
 def together(errors: Sequence[ClarifyError]) -> ClarifyError:

@@ -8,13 +8,15 @@ from dataclasses import asdict, dataclass, replace
 
 from clarify.config.analysis import AnalysisConfig, PartialDependence
 from clarify.config.columns import column_name, feature_columns
+from clarify.config.policy import Policy
 from clarify.data.coding import Coding, ColumnFacts
+from clarify.data.declared import declare_types
 from clarify.data.profile import SourceProfile, merge_profiles, profile_head
 from clarify.errors import clip
 from clarify.explain.budget import Budget
 from clarify.results import ColumnSummary, Notice
 from clarify.steps.dependence_axes import DEFAULT_TOP_K, MOST_CATEGORIES
-from clarify.steps.plan import AnalysisRequest, read_documents
+from clarify.steps.plan import AnalysisRequest, read_brief
 from clarify.steps.validate_dataset import assign_roles, check_columns
 
 HEAD_ROWS = 100_000
@@ -46,6 +48,7 @@ class Understanding:
     features: tuple[str, ...]
     model_calls_per_row: int | None
     model_calls: int | None
+    policy: str | None               # its name, and how many ranges it declares
     notices: tuple[Notice, ...]
 
     def as_json(self) -> str:
@@ -63,10 +66,13 @@ def understand(request: AnalysisRequest) -> Understanding:
     ConfigError, DataError
         With every problem found. Nothing is written and no model is started.
     """
-    parsed, source = read_documents(request)
+    brief = read_brief(request)
+    parsed, source = brief.parsed, brief.source
     config = parsed.config
     head, whole = profile_head(source, HEAD_ROWS)
     profile = merge_profiles(replace(source, files=(head.file,)), [head])
+    if brief.declared is not None:
+        profile = declare_types(profile, brief.declared)
     check_columns(config, profile)
     roles = assign_roles(config, profile)
     calls = _calls_per_row(config, profile)
@@ -84,6 +90,7 @@ def understand(request: AnalysisRequest) -> Understanding:
         features=tuple(column.name for column in roles.features),
         model_calls_per_row=calls,
         model_calls=calls * profile.rows if calls is not None and whole else None,
+        policy=None if brief.policy is None else _policy(brief.policy.policy),
         notices=notices,
     )
 
@@ -123,6 +130,11 @@ def _group(coding: Coding, profile: SourceProfile) -> GroupSize:
     return GroupSize(coding.column, coding.text, inside, sum(facts.counts) - inside)
 
 
+def _policy(policy: Policy) -> str:
+    metrics = sum(len(rule.metrics) for rule in policy.ranges)
+    return f"{policy.name}, ranges for {metrics} metrics, level {policy.level:g}, family {policy.family}"
+
+
 def _partial(whole: bool) -> tuple[Notice, ...]:
     if whole:
         return ()
@@ -142,6 +154,8 @@ def _lines(known: Understanding) -> Iterator[str]:
     if known.model_calls_per_row is not None:
         total = f", {known.model_calls:,} in all" if known.model_calls is not None else ""
         yield f"Model     at most {known.model_calls_per_row:,} calls a row{total}"
+    if known.policy is not None:
+        yield f"Policy    {clip(known.policy)}"
     yield "Columns"
     width = max((len(clip(column.name, 40)) for column in known.columns), default=0)
     for column in known.columns:

@@ -24,7 +24,6 @@ from clarify.engines.base import Engine
 from clarify.errors import DataError, Problem
 from clarify.features import FeatureColumn, Kind
 from clarify.results import ExpectationOutcome, Notice, ValidationOutcome
-from clarify.steps.judge import check_policy_facets
 from clarify.steps.plan import AnalysisPlan
 
 # Raised whenever the same inputs give other bytes than before: finished parts of older runs are then left alone.
@@ -112,7 +111,6 @@ def validate_dataset(plan: AnalysisPlan, engine: Engine) -> PreparedData:
         profile = declare_types(profile, plan.declared)
     checked = check_columns(plan.config, profile)
     roles = assign_roles(plan.config, profile)
-    check_policy_facets(plan.policy, [facet.column for facet in roles.facets])
     digest = analysis_digest(plan, profile)
     work_uri = storage.join(plan.output_uri, ".work", digest[:32])
     notices = (*plan.notices, *profile.notices, *roles.notices)

@@ -366,7 +366,7 @@ def test_a_declared_column_that_is_not_there_is_refused_with_the_nearest_one(cod
     answer = analyze(tmp_path, codes, "--types", tmp_path / "types.yaml")
 
     assert answer.exit_code == 2
-    assert "columns.ofice: received 'ofice'" in answer.stderr
+    assert "types.columns.ofice: received 'ofice'" in answer.stderr
     assert "did you mean 'office'?" in answer.stderr
     assert not (tmp_path / "out").exists()
 

@@ -207,13 +207,16 @@ def test_what_is_to_fail_is_checked_before_any_work(place, tmp_path):
 
 WRONG = {
     "a facet that is not there": (
-        {"metric": "DPPL", "high": 0.1, "facet": "sx"}, "CFG-POLICY-FACET", "ranges[0].facet", "did you mean sex?"
+        {"metric": "DPPL", "high": 0.1, "facet": "sx"},
+        "CFG-POLICY-FACET",
+        "policy.ranges[0].facet",
+        "did you mean sex?",
     ),
     "a range that cannot be": (
-        {"metric": "DPPL", "low": 1.5}, "CFG-POLICY-IMPOSSIBLE", "ranges[0].low", "DPPL lies within [-1, 1]"
+        {"metric": "DPPL", "low": 1.5}, "CFG-POLICY-IMPOSSIBLE", "policy.ranges[0].low", "DPPL lies within [-1, 1]"
     ),
     "a metric misspelt": (
-        {"metric": "dppl", "high": 0.1}, "CFG-POLICY-METRIC", "ranges[0].metric", "did you mean DPPL?"
+        {"metric": "dppl", "high": 0.1}, "CFG-POLICY-METRIC", "policy.ranges[0].metric", "did you mean DPPL?"
     ),
 }  # fmt: skip
 

@@ -7,10 +7,11 @@ import pytest
 
 from clarify.bias.contingency import ContingencyTable
 from clarify.bias.evaluate import evaluate
+from clarify.config.parse import parse_analysis_config
 from clarify.config.policy import read_policy, recommended
 from clarify.errors import ConfigError
 from clarify.results import BiasSection, Interval, MetricValue, RangeEvidence, Reason, Verdict
-from clarify.steps.judge import allowed_ranges, check_policy_facets, judge, read_policy_document
+from clarify.steps.judge import allowed_ranges, check_policy, judge, read_policy_document
 from clarify.verdicts import decide, holm, one_by_one
 
 PASS, VIOLATION, INCONCLUSIVE = Verdict.PASS, Verdict.VIOLATION, Verdict.INCONCLUSIVE
@@ -346,6 +347,11 @@ def test_a_facet_that_the_data_lack_stops_the_run(tmp_path):
     (tmp_path / "p.yaml").write_text("version: 1.0\nname: p\nranges: [{metric: DI, low: 0.8, facet: Sex}]")
     parsed = read_policy_document(str(tmp_path / "p.yaml"))
 
-    check_policy_facets(parsed, ["Sex"])
+    config = parse_analysis_config(
+        b'{"dataset_type": "text/csv", "label": "y", "label_values_or_threshold": [1], "facet": [{"name_or_index": 0}],'
+        b' "methods": {"pre_training_bias": {"methods": "all"}}}'
+    ).config
+
+    check_policy(parsed, config, ["Sex"])
     with pytest.raises(ConfigError, match=r'ranges\[0\].facet: received "Sex"  \[CFG-POLICY-FACET\]'):
-        check_policy_facets(parsed, ["sex"])
+        check_policy(parsed, config, ["sex"])
