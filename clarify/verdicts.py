@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from clarify.bias.lattice import N_POINTS
@@ -26,6 +26,9 @@ from clarify.results import (
 
 # No p of the lattice is smaller: half a point on each of two sides.
 SMALLEST_P: Final = 1 / (N_POINTS + 1)
+
+# A smallest change takes about a tenth of a second: nobody reads more of them than these.
+MOST_DETECTABLE: Final = 200
 
 # For two classes the three distances are DPL without its sign, and LP times the root of 2.
 _SCALES: Final[Mapping[str, float]] = {"DPL": 1.0, "TVD": 1.0, "KS": 1.0, "LP": math.sqrt(2)}
@@ -118,8 +121,8 @@ def decide(
     sections : sequence of BiasSection
         Stages of one analysis, in any order.
     with_detectable : bool
-        Whether to compute the smallest detectable change of every INCONCLUSIVE judgement, which takes longer than
-        all else.
+        Whether to compute the smallest detectable change of INCONCLUSIVE judgements, 200 of them at the most: it
+        takes longer than all else.
 
     Returns
     -------
@@ -140,18 +143,20 @@ def decide(
     adjust = holm if policy.family == "holm" else one_by_one
     steps = dict(zip(p_values, adjust(tuple(p_values.values()), policy.level), strict=True))
     own_level = policy.level / max(len(steps), 1) if policy.family == "holm" else policy.level
-    judgements = tuple(
-        _judgement(pair, pairs[leader], steps.get(leader), policy.level, own_level if with_detectable else None)
-        for pair, leader in zip(pairs, leaders, strict=True)
-    )
+    decided = [_judgement(pair, pairs[leader], steps.get(leader), policy.level)
+               for pair, leader in zip(pairs, leaders, strict=True)]
+    undecided = [position for position, judgement in enumerate(decided) if _is_open(judgement)]
+    for position in undecided[:MOST_DETECTABLE] if with_detectable else ():
+        decided[position] = replace(decided[position], detectable=_detectable(pairs[position], own_level))
     notices = (
+        *_detectable_notices(len(undecided)),
         *_family_notices(policy, len(steps)),
         *_shared_notices(pairs, leaders),
         *_small_group_notices(pairs, policy.small_group),
         *unmatched(policy, sections),
     )
     return VerdictSection(
-        policy.name, policy_digest, policy.level, policy.family, len(steps), judgements, tuple(notices)
+        policy.name, policy_digest, policy.level, policy.family, len(steps), tuple(decided), tuple(notices)
     )
 
 
@@ -192,11 +197,8 @@ def _rounded(edge: float) -> float:
     return float(f"{edge:.12g}")
 
 
-def _judgement(
-    pair: _Pair, leader: _Pair, step: Step | None, level: float, detectable_level: float | None
-) -> Judgement:
+def _judgement(pair: _Pair, leader: _Pair, step: Step | None, level: float) -> Judgement:
     verdict = leader.tentative if step is not None and step.accepted else Verdict.INCONCLUSIVE
-    is_open = verdict is Verdict.INCONCLUSIVE and step is not None
     return Judgement(
         *pair.place,
         verdict=verdict,
@@ -205,8 +207,12 @@ def _judgement(
         evidence=pair.evidence,
         reason=_reason(leader, level) if verdict is Verdict.INCONCLUSIVE else None,
         threshold=None if step is None else step.threshold,
-        detectable=_detectable(pair, detectable_level) if is_open and detectable_level is not None else None,
     )
+
+
+def _is_open(judgement: Judgement) -> bool:
+    """Whether there was a test, and it decided nothing."""
+    return judgement.verdict is Verdict.INCONCLUSIVE and judgement.threshold is not None
 
 
 def _reason(pair: _Pair, level: float) -> Reason:
@@ -236,6 +242,16 @@ def _detectable(pair: _Pair, level: float) -> DetectableChange | None:
 
 
 # --- what the reader must know ---------------------------------------------------------------------------------
+
+
+def _detectable_notices(undecided: int) -> Iterator[Notice]:
+    if undecided > MOST_DETECTABLE:
+        yield Notice(
+            "POLICY-MANY-UNDECIDED",
+            "policy.ranges",
+            f"{undecided:,} checks are undecided; the change that could have been seen was computed for the first"
+            f" {MOST_DETECTABLE}",
+        )
 
 
 def _family_notices(policy: Policy, tests: int) -> Iterator[Notice]:

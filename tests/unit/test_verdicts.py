@@ -355,3 +355,17 @@ def test_a_facet_that_the_data_lack_stops_the_run(tmp_path):
     check_policy(parsed, config, ["Sex"])
     with pytest.raises(ConfigError, match=r'ranges\[0\].facet: received "Sex"  \[CFG-POLICY-FACET\]'):
         check_policy(parsed, config, ["sex"])
+
+
+def test_beyond_two_hundred_undecided_checks_smallest_changes_are_left_out_and_said(monkeypatch):
+    monkeypatch.setattr("clarify.verdicts.MOST_DETECTABLE", 1)
+    parsed = read_policy(b"{version: '1.0', name: p, ranges: [{metric: [DPPL, RD], low: -0.1, high: 0.1}]}")
+    table = ContingencyTable.from_confusion(a=(27, 1, 1, 3), d=(56, 3, 5, 23))
+    ranges = parsed.policy.ranges_of("g", "1")
+    bias = evaluate(table, facet="g", value_or_threshold="1", stage="post_training", ranges=ranges)
+
+    found = decide(parsed.policy, parsed.digest, [BiasSection("post_training", "y", "1", (bias,))])
+
+    assert [judgement.verdict for judgement in found.judgements] == [Verdict.INCONCLUSIVE, Verdict.INCONCLUSIVE]
+    assert [judgement.detectable is None for judgement in found.judgements] == [False, True]
+    assert "POLICY-MANY-UNDECIDED" in [notice.code for notice in found.notices]
