@@ -13,7 +13,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export GX_ANALYTICS_ENABLED := false
 # The demo and the tests must not write to servers that the caller's shell happens to point at.
 unexport PREFECT_API_URL PREFECT_API_KEY PREFECT_PROFILE MLFLOW_TRACKING_URI MLFLOW_REGISTRY_URI VIRTUAL_ENV PYTHONPATH
-# Every test process and server imports large libraries: compiled once, they load in a third of the time.
+# Every test process and server imports large libraries: compiled once, they load much faster.
 unexport PYTHONDONTWRITEBYTECODE
 
 PEER ?= .venv/bin/python

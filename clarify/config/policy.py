@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -76,18 +76,18 @@ def read_policy(content: bytes) -> ParsedPolicy:
     return ParsedPolicy(*read_shaped(content, POLICY, _problems_together))
 
 
-def policy_problems(policy: Policy, config: AnalysisConfig) -> tuple[Problem, ...]:
+def policy_problems(policy: Policy, config: AnalysisConfig, columns: Sequence[str] = ()) -> tuple[Problem, ...]:
     """What makes a policy useless for an analysis: no bias metric asked for, or facets that the config lacks.
 
-    Facets that the config names by position without ``headers`` are known only with the data: see
-    :func:`facet_problems`.
+    ``columns``: those of the data. Without them, and without ``headers`` in the config, facets that it names by
+    position are not known, and nothing is said of facets.
     """
     if not config.bias_requested:
         return (
             _problem("NO-BIAS", (), policy.name, "an analysis with methods.pre_training_bias or post_training_bias",
                      "ask for bias metrics, or leave out --policy"),
         )
-    names = [column_name(facet.name_or_index, config.headers or ()) if isinstance(facet.name_or_index, int)
+    names = [column_name(facet.name_or_index, columns or config.headers or ()) if isinstance(facet.name_or_index, int)
              else facet.name_or_index for facet in config.facets]
     known = [name for name in names if name is not None]
     return tuple(facet_problems(policy, known)) if len(known) == len(names) else ()

@@ -24,7 +24,7 @@ from clarify.report.selection import (
     undefined_metrics,
 )
 from clarify.report.words import Sentence, name, named_group, out_of, plain, say, some, strong, why_undefined
-from clarify.results import AnalysisResult, FacetCounts, GroupCounts, MetricValue, Verdict
+from clarify.results import AnalysisResult, FacetCounts, GroupCounts, Judgement, MetricValue, Verdict
 
 FEW = 3
 SMALL_GROUP = 50
@@ -157,42 +157,43 @@ def found_gaps(groups: tuple[Group, ...], names: Names, *, most: int) -> tuple[S
 
 def found_violations(groups: tuple[Group, ...], names: Names, *, most: int) -> tuple[Sentence, ...]:
     """The checks outside their allowed range, one short sentence each; what does not fit is counted."""
-    found = [
-        (group, m, m.judgement)
-        for group in groups
-        for m in group.measured
-        if m.judgement is not None and m.judgement.verdict is Verdict.VIOLATION
-    ]
-    sentences = [
-        say(
-            strong("Outside the range you allow"), f": {BY_NAME[m.metric.name].title} for ", group_words(group, names),
-            f", {_value_and_interval(m.metric)}; you allow {allowed_text(judgement)}.",
-        )
-        for group, m, judgement in found[:most]
-    ]  # fmt: skip
-    if len(found) > most:
-        sentences.append(say(f"{some(len(found) - most, 'more check is', 'more checks are')} outside."))
-    return tuple(sentences)
+    found = _checks(groups, Verdict.VIOLATION)
+    more = some(len(found) - most, "more check is", "more checks are")
+    sentences = [_check("Outside the range you allow", check, names) for check in found[:most]]
+    return (*sentences, *([say(f"{more} outside.")] if len(found) > most else ()))
 
 
 def found_undecided(groups: tuple[Group, ...], names: Names, *, most: int) -> tuple[Sentence, ...]:
-    """The checks that cannot be decided, one short sentence each; what does not fit is counted."""
-    found = [
-        (group, m, m.judgement)
+    """The checks that cannot be decided and what would have been seen; what does not fit is counted."""
+    found = _checks(groups, Verdict.INCONCLUSIVE)
+    more = some(len(found) - most, "more check", "more checks")
+    sentences = [
+        say(_check("Cannot be decided", check, names), detectable_words(check.judgement)) for check in found[:most]
+    ]
+    return (*sentences, *([say(f"{more} cannot be decided.")] if len(found) > most else ()))
+
+
+@dataclass(frozen=True)
+class _Check:
+    group: Group
+    metric: MetricValue
+    judgement: Judgement
+
+
+def _checks(groups: tuple[Group, ...], verdict: Verdict) -> list[_Check]:
+    return [
+        _Check(group, m.metric, m.judgement)
         for group in groups
         for m in group.measured
-        if m.judgement is not None and m.judgement.verdict is Verdict.INCONCLUSIVE
+        if m.judgement is not None and m.judgement.verdict is verdict
     ]
-    sentences = [
-        say(
-            strong("Cannot be decided"), f": {BY_NAME[m.metric.name].title} for ", group_words(group, names),
-            f", {_value_and_interval(m.metric)}; you allow {allowed_text(judgement)}.{detectable_words(judgement)}",
-        )
-        for group, m, judgement in found[:most]
-    ]  # fmt: skip
-    if len(found) > most:
-        sentences.append(say(f"{some(len(found) - most, 'more check', 'more checks')} cannot be decided."))
-    return tuple(sentences)
+
+
+def _check(decision: str, check: _Check, names: Names) -> Sentence:
+    return say(
+        strong(decision), f": {BY_NAME[check.metric.name].title} for ", group_words(check.group, names),
+        f", {_value_and_interval(check.metric)}; you allow {allowed_text(check.judgement)}.",
+    )  # fmt: skip
 
 
 def _value_and_interval(metric: MetricValue) -> str:

@@ -92,19 +92,17 @@ def group_words(group: Group, names: Names) -> Sentence:
 
 def first_metrics(group: Group) -> tuple[Measured, ...]:
     """What the policy judges, the worst first; without one the recommended metrics, or the catalogue's first ones."""
-    judged = sorted((m for m in group.measured if m.judgement is not None), key=_by_verdict)
+    judged = [(_urgency(m.metric, m.judgement), m) for m in group.measured if m.judgement is not None]
     if judged:
-        return tuple(judged)
+        return tuple(m for _, m in sorted(judged, key=lambda pair: pair[0]))
     found = tuple(m for name in RECOMMENDED if (m := group.get(name)) is not None)
     return found or group.measured[: len(RECOMMENDED)]
 
 
-def _by_verdict(measured: Measured) -> tuple[bool, int, float]:
+def _urgency(metric: MetricValue, judgement: Judgement) -> tuple[bool, int, float]:
     """VIOLATION, INCONCLUSIVE, PASS, then what is undefined; inside each the clearest first."""
-    judgement = measured.judgement
-    assert judgement is not None
     p = [p for p in (judgement.evidence.p_outside, judgement.evidence.p_inside) if p is not None]
-    return measured.metric.value is None, ORDER.index(judgement.verdict), min(p, default=1.0)
+    return metric.value is None, ORDER.index(judgement.verdict), min(p, default=1.0)
 
 
 def other_metrics(group: Group) -> tuple[Measured, ...]:

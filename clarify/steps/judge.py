@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from clarify.config.analysis import AnalysisConfig
 from clarify.config.policy import (
     AllowedRange,
     ParsedPolicy,
-    facet_problems,
     policy_problems,
     read_policy,
     recommended,
@@ -35,8 +34,8 @@ def read_policy_document(uri: str) -> ParsedPolicy:
     return read_policy(read_named(uri, "--policy", hint=hint))
 
 
-def check_policy(parsed: ParsedPolicy | None, config: AnalysisConfig, facets: Iterable[str]) -> None:
-    """Before any row is read: the analysis asks for bias metrics, and ``facets``, by column, are those of the policy.
+def check_policy(parsed: ParsedPolicy | None, config: AnalysisConfig, columns: Sequence[str]) -> None:
+    """Before any row is read: the analysis asks for bias metrics and has the facets that the policy names.
 
     Raises
     ------
@@ -44,8 +43,7 @@ def check_policy(parsed: ParsedPolicy | None, config: AnalysisConfig, facets: It
         CFG-POLICY-NO-BIAS, CFG-POLICY-FACET.
     """
     if parsed is not None:
-        found = (*policy_problems(parsed.policy, config), *facet_problems(parsed.policy, facets))
-        ConfigError.collect(dict.fromkeys(found))
+        ConfigError.collect(policy_problems(parsed.policy, config, columns))
 
 
 def allowed_ranges(parsed: ParsedPolicy | None, facet: str, group: str) -> Mapping[str, AllowedRange] | None:

@@ -122,10 +122,9 @@ def read_brief(request: AnalysisRequest) -> Brief:
         raise together(errors)
     parsed, source = documents
     attempt(errors, lambda: _check_columns(parsed.config, source))
-    facets = _facet_columns(parsed.config, source)
-    attempt(errors, lambda: check_policy(policy, parsed.config, facets), document="policy")
+    attempt(errors, lambda: check_policy(policy, parsed.config, source.column_names), document="policy")
     attempt(errors, lambda: _check_types(declared, source), document="types")
-    attempt(errors, lambda: ConfigError.collect(cross_problems(request.cross, facets)))
+    attempt(errors, lambda: ConfigError.collect(cross_problems(request.cross, _facet_columns(parsed.config, source))))
     if errors:
         raise together(errors)
     return Brief(parsed, source, policy, declared)
