@@ -27,6 +27,15 @@ class Reason(StrEnum):
     TOO_MANY_ROWS = "too_many_rows"                # the flip test grows with the square of the rows
     TOO_FEW = "too_few"
     FAMILY = "family"
+    BLIND = "blind"                                # the noise of the reference hides changes of this size
+    NO_REFERENCE = "no_reference"                  # the reference has no counts for it, and no range is declared
+    EMPTY_WINDOW = "empty_window"                  # nothing happened in that time
+    OVERLAP = "overlap"                            # its rows were counted in an earlier window already
+    LOW_JOIN_RATE = "low_join_rate"                # too few of the window's rows have their label yet
+    DATA_QUALITY = "data_quality"                  # the data fail their checks, so nothing else was looked at
+    FAILED = "failed"                              # the window could not be looked at
+    NOTHING_JUDGED = "nothing_judged"              # no series has a range
+    DRIFT = "drift"                                # the alarm itself
 
 
 @dataclass(frozen=True)
@@ -121,14 +130,44 @@ class FacetCounts:
 
 
 @dataclass(frozen=True)
+class StratumCounts:
+    """Rows of one value of the group variable whose facet and (predicted) label are known."""
+
+    name: str
+    positive_a: int
+    negative_a: int
+    positive_d: int
+    negative_d: int
+
+
+@dataclass(frozen=True)
+class FlipCounts:
+    """How many rows of facet d their neighbours in facet a would decide otherwise.
+
+    ``to_positive``: predicted 0, neighbours say 1; ``to_negative``: predicted 1, neighbours say 0; ``n_d``: rows asked.
+    """
+
+    to_positive: int
+    to_negative: int
+    n_d: int
+
+    def __add__(self, other: FlipCounts) -> FlipCounts:
+        return FlipCounts(
+            self.to_positive + other.to_positive, self.to_negative + other.to_negative, self.n_d + other.n_d
+        )
+
+
+@dataclass(frozen=True)
 class FacetBias:
-    """All requested metrics of one group of one facet at one stage."""
+    """All requested metrics of one group of one facet at one stage, and the counts that they are computed from."""
 
     facet: str
     value_or_threshold: str
     stage: Stage
     counts: FacetCounts
     metrics: tuple[MetricValue, ...]
+    strata: tuple[StratumCounts, ...] | None = None   # by label, or predicted label; None: no group variable
+    flips: FlipCounts | None = None                   # None: the flip test was not run, or on a sample only
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clarify.bias.contingency import ContingencyTable, FlipCounts, FoldedTable
+from clarify.bias.contingency import ContingencyTable, FoldedTable
 from clarify.bias.intervals import plausible_values
 from clarify.bias.parametric_tables import TABLE_METRICS, TiltSearch
 from clarify.bias.power import TWO_RATES, detectable_change, power_of
+from clarify.results import FlipCounts
 
 
 @dataclass(frozen=True)

@@ -29,11 +29,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 
 from clarify.bias.catalog import Metric, metrics_of
-from clarify.bias.contingency import ContingencyTable, FlipCounts
+from clarify.bias.contingency import ContingencyTable
 from clarify.bias.evaluate import evaluate
 from clarify.bias.reading import HONEST
 from clarify.config.policy import AllowedRange, Policy, read_policy
-from clarify.results import BiasSection, FacetBias, Verdict
+from clarify.results import BiasSection, FacetBias, FlipCounts, Verdict
 from clarify.verdicts import decide
 
 STAGE = "post_training"

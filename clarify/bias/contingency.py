@@ -9,27 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from clarify.errors import DataError, Problem
-from clarify.results import FacetCounts, GroupCounts, Reason
+from clarify.results import FacetCounts, FlipCounts, GroupCounts, Reason
 
 FACET_A, FACET_D, UNKNOWN = 0, 1, 2
 NEGATIVE, POSITIVE = 0, 1
-
-
-@dataclass(frozen=True)
-class FlipCounts:
-    """How many rows of facet d their neighbours in facet a would decide otherwise.
-
-    ``to_positive``: predicted 0, neighbours say 1; ``to_negative``: predicted 1, neighbours say 0; ``n_d``: rows asked.
-    """
-
-    to_positive: int
-    to_negative: int
-    n_d: int
-
-    def __add__(self, other: FlipCounts) -> FlipCounts:
-        return FlipCounts(
-            self.to_positive + other.to_positive, self.to_negative + other.to_negative, self.n_d + other.n_d
-        )
 
 
 @dataclass(frozen=True)
@@ -74,6 +57,8 @@ class ContingencyTable:
         False: every row lies at predicted label "unknown".
     has_strata : bool
         Whether a group variable was given.
+    strata_names : tuple of str
+        Names of the strata but the unknown one, when the caller has them.
 
     Raises
     ------
@@ -84,6 +69,7 @@ class ContingencyTable:
     counts: NDArray[np.int64]
     has_predictions: bool = False
     has_strata: bool = False
+    strata_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         counts = np.array(self.counts, dtype=np.int64)

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from clarify.bias.catalog import Metric, metrics_of
-from clarify.bias.contingency import ContingencyTable, FlipCounts, FlipFailure, FoldedTable
+from clarify.bias.contingency import ContingencyTable, FlipFailure, FoldedTable
+from clarify.bias.counted import strata_of
 from clarify.bias.intervals import Plausible, StratifiedValues, plausible_values
 from clarify.bias.reading import AWS, HONEST
 from clarify.errors import ConfigError, Problem, UndefinedMetricError
-from clarify.results import AwsValue, FacetBias, MetricValue, RangeEvidence, Reason, Stage
+from clarify.results import AwsValue, FacetBias, FlipCounts, MetricValue, RangeEvidence, Reason, Stage
 
 if TYPE_CHECKING:
     from clarify.config.policy import AllowedRange  # brings pydantic along, which formulas can do without
@@ -82,7 +83,13 @@ def evaluate(
     known = table.known().with_flips(flips)
     allowed = ranges or {}
     values = tuple(_metric_value(metric, folded, known, level, allowed.get(metric.name)) for metric in metrics)
-    return FacetBias(facet, value_or_threshold, stage, table.facet_counts(), values)
+    return FacetBias(
+        facet, value_or_threshold, stage, table.facet_counts(), values, strata_of(table, stage), _counted(flips)
+    )
+
+
+def _counted(flips: Flips) -> FlipCounts | None:
+    return flips if isinstance(flips, FlipCounts) else None
 
 
 def aws_value(metric: Metric, folded: FoldedTable) -> AwsValue:

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import cdist
 
-from clarify.bias.contingency import FlipCounts, FlipFailure
+from clarify.bias.contingency import FlipFailure
 from clarify.errors import DataError, Problem
-from clarify.results import Reason
+from clarify.results import FlipCounts, Reason
 
 NEIGHBOURS: Final = 5
 NEIGHBOURS_OF_FEW: Final = 1

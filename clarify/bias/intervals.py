@@ -12,11 +12,11 @@ import numpy as np
 from scipy.special import expit, xlogy
 
 from clarify.bias.closed_form import StratifiedDisparity, normal_quantile
-from clarify.bias.contingency import FlipCounts, FoldedTable
+from clarify.bias.contingency import FoldedTable
 from clarify.bias.lattice import MIDPOINTS, N_POINTS, Values, beta_logits, quantile, three_shares
 from clarify.bias.post_training import n_pairs
 from clarify.errors import ConfigError, Problem
-from clarify.results import GroupCounts, Interval
+from clarify.results import FlipCounts, GroupCounts, Interval
 
 
 class TailP(NamedTuple):

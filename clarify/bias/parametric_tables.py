@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from clarify.bias.contingency import FlipCounts
 from clarify.bias.lattice import PRIOR, lattice_points
-from clarify.results import DetectableChange, FacetCounts, GroupCounts
+from clarify.results import DetectableChange, FacetCounts, FlipCounts, GroupCounts
 
 Values = NDArray[np.float64]
 Cells = tuple[int, ...]

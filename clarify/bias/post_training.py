@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from clarify.bias.contingency import FlipCounts, FlipFailure, FoldedTable
+from clarify.bias.contingency import FlipFailure, FoldedTable
 from clarify.bias.pre_training import conditional_demographic_disparity
 from clarify.bias.reading import HONEST, Reading
 from clarify.errors import UndefinedMetricError
-from clarify.results import GroupCounts, Reason
+from clarify.results import FlipCounts, GroupCounts, Reason
 
 
 def difference_in_proportions_of_predicted_labels(table: FoldedTable, reading: Reading = HONEST) -> float:

@@ -9,13 +9,12 @@ from typing import Final, Literal
 
 import numpy as np
 
-from clarify.bias.contingency import FlipCounts
 from clarify.bias.critical_counts import power_above, power_below
 from clarify.bias.lattice import PRIOR
 from clarify.bias.parametric_tables import TABLE_METRICS, smallest_by_tables
 from clarify.bias.two_rates import TWO_RATES, TwoRates
 from clarify.errors import ConfigError, Problem
-from clarify.results import DetectableChange, FacetCounts
+from clarify.results import DetectableChange, FacetCounts, FlipCounts
 
 Side = Literal["lower", "upper"]
 

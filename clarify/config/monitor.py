@@ -15,6 +15,7 @@ from clarify.config.json_text import Path, shown
 from clarify.config.parts import Part, Text, Version
 from clarify.config.shape_problems import KINDS, Shape, valid
 from clarify.errors import Problem
+from clarify.records import Kind, Rule
 
 SHORTEST_INTERVAL_SECONDS: Final = 60
 
@@ -25,8 +26,6 @@ _UNITS: Final = {"W": 604_800, "D": 86_400, "H": 3_600, "M": 60, "S": 1}
 
 Duration = Annotated[str, Field(pattern=DURATION, examples=["PT1H", "P1D"])]
 Offset = Annotated[str, Field(pattern=OFFSET, examples=["-P1D", "-PT6H"])]
-Kind = Literal["bias-drift", "attribution-drift", "data-quality", "model-quality"]
-Rule = Literal["sagemaker", "bootstrap_overlap", "decision"]
 
 
 class Schedule(Part):
@@ -80,6 +79,28 @@ class GroundTruth(Part):
     """How long after its prediction a label may come."""
     duplicates: Literal["first", "last", "fail"] = "fail"
     """Which of several labels for one prediction counts, or whether that ends the run."""
+    minimum_join_rate: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of the window's rows that must have their label; with fewer the window is INCONCLUSIVE until more come."""
+
+
+class Attributes(Part):
+    """Where features, predictions and labels are in captured records; the names are AWS's, all of them optional.
+
+    What is left out follows from the analysis config: ``features``, ``predictor.label``, ``predictor.probability``.
+    """
+
+    features_attribute: Text | None = None
+    """JMESPath of the features in a captured request of JSON or JSON Lines."""
+    inference_attribute: Text | None = None
+    """Index or JMESPath of the predicted label in the answer; CSV without it: the answer is one score."""
+    probability_attribute: Text | None = None
+    """Index or JMESPath of the score or scores in the answer."""
+    probability_threshold_attribute: Annotated[float, Field(allow_inf_nan=False)] = 0.5
+    """A score above it is a predicted 1."""
+    ground_truth_attribute: Text | None = None
+    """Index or JMESPath of the label in a label's record."""
+    exclude_features_attribute: Text | None = None
+    """Features left out, by index or name, separated by commas."""
 
 
 class MonitorConfig(Part):
@@ -97,10 +118,14 @@ class MonitorConfig(Part):
     """Which of the live data one run looks at."""
     ground_truth: GroundTruth | None = None
     """Labels that are learnt after the prediction."""
+    attributes: Attributes = Attributes()
+    """Where features, predictions and labels are in captured records."""
+    duplicates: Literal["first", "last", "fail"] = "first"
+    """Which of several captured records of one event counts, or whether that ends the run."""
     config: Text
     """URI of the analysis_config.json that says what columns mean."""
     reference: Text
-    """URI of the reference: analysis.json, or constraints of data or model quality."""
+    """URI of the reference: the folder of `clarify constraints suggest`, AWS's analysis.json or constraints.json."""
     rule: Rule = "decision"
     """How a difference becomes a violation: as the service compares, as the KDD'21 paper does, or with a budget."""
     policy: Text | None = None
@@ -111,6 +136,14 @@ class MonitorConfig(Part):
     """Running endpoint to ask for explanations."""
     alarms_per_month: Annotated[float, Field(gt=0, le=1_000)] = 1.0
     """False alarms that the rule "decision" may raise a month, on average, while nothing changes."""
+    tolerance: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """How far a metric may leave what the reference is known to, with the rule "decision"."""
+    explained_rows: Annotated[int, Field(ge=30, le=100_000)] | None = None
+    """Rows of a window that are explained, drawn by their values; left out: a tenth of the reference's, at most 1,000."""
+    in_process_model: bool = False
+    """Load the model into the flow's own process, without a wall around it."""
+    catch_up: Annotated[int, Field(ge=0, le=1_000)] = 24
+    """Missed windows that are made up for after an outage, the oldest of them first; older ones are left out."""
     output: Text
     """Folder that receives a report per run."""
     work_pool: Text | None = None

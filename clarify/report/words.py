@@ -36,6 +36,15 @@ REASONS: dict[Reason, str] = {
     Reason.TOO_MANY_ROWS: "it compares every row with every other, and there are too many of them",
     Reason.TOO_FEW: "there are too few rows",
     Reason.FAMILY: "among this many checks one such result can be chance",
+    Reason.BLIND: "the reference is too small: its own noise hides changes of this size",
+    Reason.NO_REFERENCE: "the reference has no counts for it, and no range is declared",
+    Reason.EMPTY_WINDOW: "nothing happened in the window",
+    Reason.OVERLAP: "rows of the window were counted in an earlier window already",
+    Reason.LOW_JOIN_RATE: "too few rows of the window have their label yet",
+    Reason.DATA_QUALITY: "the data did not pass their checks, so nothing else was looked at",
+    Reason.FAILED: "the window could not be looked at",
+    Reason.NOTHING_JUDGED: "nothing has an allowed range",
+    Reason.DRIFT: "it has left its allowed range",
 }
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from clarify.bias.contingency import FACET_A, FACET_D, ContingencyTable, FlipCounts, FlipFailure
+from clarify.bias.contingency import FACET_A, FACET_D, ContingencyTable, FlipFailure
 from clarify.bias.flip_test import FlipReference, add_flips
 from clarify.data import storage
 from clarify.data.coding import NOT_SELECTED, SELECTED, UNKNOWN, Coding
@@ -20,7 +20,7 @@ from clarify.data.distinct import scramble
 from clarify.data.feature_matrix import read_features
 from clarify.engines.base import Engine
 from clarify.features import FeatureColumn
-from clarify.results import Reason
+from clarify.results import FlipCounts, Reason
 from clarify.steps.plan import AnalysisPlan
 from clarify.steps.predict import ScoredDataset, read_positive
 from clarify.steps.validate_dataset import PreparedData, keep_rows

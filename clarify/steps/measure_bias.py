@@ -189,7 +189,7 @@ def _merge(tallies: Iterable[Tally]) -> Tally:
 
 
 def _table(tally: Tally, *, has_predictions: bool, has_strata: bool) -> ContingencyTable:
-    return ContingencyTable(tally.counts, has_predictions=has_predictions, has_strata=has_strata)
+    return ContingencyTable(tally.counts, has_predictions, has_strata, tally.strata)
 
 
 def _with_note(bias: FacetBias, note: str) -> FacetBias:

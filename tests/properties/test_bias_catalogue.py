@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from clarify.bias.catalog import METRICS
-from clarify.bias.contingency import ContingencyTable, FlipCounts
+from clarify.bias.contingency import ContingencyTable
 from clarify.bias.evaluate import aws_value, estimate, evaluate
+from clarify.results import FlipCounts
 
 SEEDS = range(4)
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from clarify.bias.catalog import BY_NAME, METRICS
-from clarify.bias.contingency import ContingencyTable, FlipCounts
+from clarify.bias.contingency import ContingencyTable
 from clarify.bias.evaluate import evaluate
 from clarify.config.policy import LIMITS, AllowedRange, read_policy
-from clarify.results import BiasSection, Verdict
+from clarify.results import BiasSection, FlipCounts, Verdict
 from clarify.verdicts import decide, holm
 
 

@@ -3,11 +3,11 @@ import math
 import numpy as np
 import pytest
 
-from clarify.bias.contingency import ContingencyTable, FlipCounts
+from clarify.bias.contingency import ContingencyTable
 from clarify.bias.evaluate import evaluate
 from clarify.bias.flip_test import NON_NUMERIC
 from clarify.errors import ConfigError
-from clarify.results import Reason
+from clarify.results import FlipCounts, Reason
 
 TABLE = ContingencyTable.from_confusion(a=(65, 10, 5, 20), d=(20, 5, 7, 18))
 

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from clarify.bias.contingency import FlipCounts, FlipFailure
+from clarify.bias.contingency import FlipFailure
 from clarify.bias.flip_test import NON_NUMERIC, FlipReference, add_flips, count_flips, find_failure
 from clarify.errors import DataError
-from clarify.results import Reason
+from clarify.results import FlipCounts, Reason
 
 
 def random_facets(seed, n_a, n_d, n_features):

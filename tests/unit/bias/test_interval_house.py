@@ -8,11 +8,12 @@ from scipy.optimize import brentq
 from scipy.special import betainc, betaincinv, expit
 
 from clarify.bias.catalog import BY_NAME, METRICS
-from clarify.bias.contingency import ContingencyTable, FlipCounts
+from clarify.bias.contingency import ContingencyTable
 from clarify.bias.evaluate import estimate
 from clarify.bias.intervals import LatticeValues, lattice_values, plausible_values
 from clarify.bias.lattice import N_POINTS, lattice_points, shaped_logits
 from clarify.errors import ConfigError
+from clarify.results import FlipCounts
 
 TABLES = {
     "german": ContingencyTable.from_confusion(a=(27, 1, 1, 3), d=(556, 31, 52, 229)),

@@ -8,13 +8,14 @@ from scipy.special import betainc, betaincinv
 from scipy.stats import binom
 
 from clarify.bias.catalog import METRICS
-from clarify.bias.contingency import ContingencyTable, FlipCounts
+from clarify.bias.contingency import ContingencyTable
 from clarify.bias.critical_counts import Curve, Line, critical_counts, mass_at_or_above, power_below
 from clarify.bias.intervals import plausible_values
 from clarify.bias.parametric_tables import N_TABLES, TABLE_METRICS, draw_tables
 from clarify.bias.power import detectable_change, power_of, rows_needed, smallest_change
 from clarify.bias.two_rates import TWO_RATES
 from clarify.errors import ConfigError
+from clarify.results import FlipCounts
 
 TENTH = {"low": -0.1, "high": 0.1}
 

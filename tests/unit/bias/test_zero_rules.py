@@ -5,10 +5,10 @@ import math
 import pytest
 
 from clarify.bias.catalog import BY_NAME
-from clarify.bias.contingency import ContingencyTable, FlipCounts, FlipFailure
+from clarify.bias.contingency import ContingencyTable, FlipFailure
 from clarify.bias.evaluate import aws_value, estimate
 from clarify.bias.flip_test import NON_NUMERIC
-from clarify.results import AwsValue, Reason
+from clarify.results import AwsValue, FlipCounts, Reason
 
 SOME = (4, 3, 2, 1)
 NOBODY = (0, 0, 0, 0)
