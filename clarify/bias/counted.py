@@ -16,18 +16,19 @@ from clarify.results import FacetBias, FacetCounts, FlipCounts, GroupCounts, Sta
 def strata_of(table: ContingencyTable, stage: Stage) -> tuple[StratumCounts, ...] | None:
     """Known rows of each stratum by facet and label, after training by predicted label; None without a group variable.
 
-    Strata without a known row are left out; where the table has no names, numbers stand for them.
+    Sorted by name; strata without a known row are left out. Where the table has no names, numbers stand for them.
     """
     if not table.has_strata:
         return None
     known = table.known()
     strata = known.label_strata if stage == "pre_training" else known.predicted_strata
     names = table.strata_names or tuple(str(number) for number in range(len(strata)))
-    return tuple(
+    counted = (
         StratumCounts(name, *(int(rows) for rows in cells[:, ::-1].flat))   # positive first, facet a before facet d
         for name, cells in zip(names, strata, strict=True)
         if cells.any()
     )
+    return tuple(sorted(counted, key=lambda stratum: stratum.name))
 
 
 def counted_table(facet: FacetBias) -> FoldedTable:

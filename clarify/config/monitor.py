@@ -139,7 +139,7 @@ class MonitorConfig(Part):
     tolerance: Annotated[float, Field(ge=0, le=1)] = 0.0
     """How far a metric may leave what the reference is known to, with the rule "decision"."""
     explained_rows: Annotated[int, Field(ge=30, le=100_000)] | None = None
-    """Rows of a window that are explained, drawn by their values; left out: a tenth of the reference's, at most 1,000."""
+    """Most rows of a window that are explained, drawn by their values; left out: a tenth of the reference's."""
     in_process_model: bool = False
     """Load the model into the flow's own process, without a wall around it."""
     catch_up: Annotated[int, Field(ge=0, le=1_000)] = 24

@@ -310,16 +310,19 @@ class CodedCells:
 
     positions: NDArray[np.int64]
     counts: NDArray[np.int64]
-    n_strata: int
     has_predictions: bool
-    has_strata: bool
+    strata: tuple[str, ...] | None     # names, without the unknown stratum, which is the last; None: no group variable
+
+    @property
+    def n_strata(self) -> int:
+        return 1 if self.strata is None else len(self.strata) + 1
 
     def table(self, facet: NDArray[np.int64], among: NDArray[np.bool_] | None = None) -> ContingencyTable:
         """The contingency table of some cells (default: all), given which facet each of them belongs to."""
         keys = facet * (9 * self.n_strata) + self.positions
         counts = self.counts if among is None else np.where(among, self.counts, 0)
         table = _weigh(keys, counts, 27 * self.n_strata).reshape(3, 3, 3, self.n_strata)
-        return ContingencyTable(table, has_predictions=self.has_predictions, has_strata=self.has_strata)
+        return ContingencyTable(table, self.has_predictions, self.strata is not None, self.strata or ())
 
 
 def coded_cells(
@@ -327,16 +330,16 @@ def coded_cells(
 ) -> CodedCells:
     """Settle the outcome of a histogram whose outcome axes begin at position ``first``."""
     labels = histogram.along(first, label)
-    has_predictions, has_strata = axes.predicted is not None, axes.stratum is not None
+    has_predictions = axes.predicted is not None
     decided = histogram.along(first + 1, predicted) if has_predictions else np.full_like(labels, UNKNOWN)
-    stratum, n_strata = np.zeros_like(labels), 1
-    if has_strata:
+    stratum, names = np.zeros_like(labels), None
+    if axes.stratum is not None:
         at = first + 1 + has_predictions
         names = [place for place in histogram.places[at] if place is not None]
-        n_strata = len(names) + 1
         stratum = histogram.along(at, {**{place: i for i, place in enumerate(names)}, None: len(names)})
-    positions = (labels * 3 + decided) * n_strata + stratum
-    return CodedCells(positions, histogram.counts, n_strata, has_predictions, has_strata)
+    strata = None if names is None else tuple(str(name) for name in names)
+    positions = (labels * 3 + decided) * (1 if strata is None else len(strata) + 1) + stratum
+    return CodedCells(positions, histogram.counts, has_predictions, strata)
 
 
 def binary_cells(histogram: Histogram, axes: OutcomeAxes, *, first: int) -> CodedCells:
@@ -350,7 +353,7 @@ def without_predictions(table: ContingencyTable) -> ContingencyTable:
     """The table as it is before any model: every predicted label unknown."""
     counts = np.zeros_like(table.counts)
     counts[:, :, UNKNOWN, :] = table.counts.sum(axis=2)
-    return ContingencyTable(counts, has_strata=table.has_strata)
+    return ContingencyTable(counts, has_strata=table.has_strata, strata_names=table.strata_names)
 
 
 def facet_axes(facets: Sequence[Coding]) -> tuple[Axis, ...]:
