@@ -114,7 +114,7 @@ class SeriesDrift:
     findings: tuple[RuleFinding, ...] = ()
 
     @property
-    def key(self) -> tuple[str, str, str, str]:
+    def key(self) -> tuple[Stage, str, str, str]:
         return self.stage, self.facet, self.value_or_threshold, self.metric
 
     def says(self, rule: Rule) -> RuleFinding:
@@ -141,9 +141,10 @@ class FeatureDrift:
     reference_share: float
     share: float
     ratio: float | None                       # of mean absolute attributions, now over then; None: none then
-    p: float                                  # family-wise over features
+    p: float | None                           # family-wise over features; None: global values only, no rows to test
     material: bool
     ratio_interval: Interval | None = None
+    share_change: Interval | None = None      # 95 %, of share - reference_share
 
 
 @dataclass(frozen=True)
@@ -200,6 +201,21 @@ class FeatureDistance:
 
 
 @dataclass(frozen=True)
+class FeatureShare:
+    """Values of one feature that do not meet a constraint: missing ones, or of another type, domain or sign."""
+
+    feature: str
+    check: str
+    required: float                           # share that must meet it
+    observed: float                           # share that does
+    rows: int                                 # values behind it
+    reference: float | None                   # share that did in the reference
+    p: float | None                           # of so many that do not, if nothing changed
+    difference: Interval | None = None        # of the shares that do not, window less reference
+    findings: tuple[RuleFinding, ...] = ()
+
+
+@dataclass(frozen=True)
 class DataQuality:
     """What the constraints of data quality say of one window. ``blocking``: those that stop other monitors."""
 
@@ -210,6 +226,7 @@ class DataQuality:
     findings: tuple[RuleFinding, ...]         # of the window as a whole
     promise: str = ""
     notices: tuple[Notice, ...] = ()
+    shares: tuple[FeatureShare, ...] = ()     # constraints that some values do not meet
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clarify.config.shap_options import DEFAULT_TOLERANCE
+from flows.constraints import constraints
 from flows.documents import policy as policy_command
 from flows.documents import schema
 from flows.exit_codes import check_fail_on, exit_codes, leave_with_verdict, say
+from flows.monitor_commands import monitor
+from flows.monitor_run import run
 from flows.planning import plan
 from flows.propose import init
 
@@ -207,6 +210,9 @@ app.command()(init)
 app.command()(plan)
 app.command()(schema)
 app.command("policy")(policy_command)
+app.add_typer(constraints)
+monitor.command()(run)
+app.add_typer(monitor)
 
 
 def _run(request: AnalysisRequest, report: ReportProgress, *, direct: bool) -> PublishedAnalysis:

@@ -13,6 +13,7 @@ import typer
 
 if TYPE_CHECKING:
     from clarify.errors import ClarifyError
+    from clarify.records import Status
     from clarify.steps.write_report import PublishedAnalysis
 
 EXIT_VIOLATION, EXIT_INCONCLUSIVE, EXIT_RUNTIME, EXIT_INTERRUPTED = 1, 3, 4, 130
@@ -68,12 +69,21 @@ def check_fail_on(fail_on: str) -> None:
 
 
 def leave_with_verdict(published: PublishedAnalysis, fail_on: str) -> None:
-    """Exit 1 on a violation, 3 when nothing could be decided against it; without a policy there is no verdict."""
-    from clarify.results import Verdict
+    """As :func:`leave_with_status`; without a policy there is no verdict."""
+    from clarify.records import Status
 
     verdicts = published.result.verdicts
-    codes = {Verdict.VIOLATION: EXIT_VIOLATION, Verdict.INCONCLUSIVE: EXIT_INCONCLUSIVE}
-    if fail_on == "violation":
-        del codes[Verdict.INCONCLUSIVE]
-    if verdicts is not None and fail_on != "never" and verdicts.verdict in codes:
-        raise typer.Exit(codes[verdicts.verdict])
+    leave_with_status(Status(verdicts.verdict) if verdicts is not None else None, fail_on)
+
+
+def leave_with_status(status: Status | None, fail_on: str) -> None:
+    """Exit 1 on a violation, 3 when nothing could be decided against it, 4 when something could not be looked at."""
+    from clarify.records import Status
+
+    codes = {Status.VIOLATION: EXIT_VIOLATION, Status.INCONCLUSIVE: EXIT_INCONCLUSIVE, Status.ERROR: EXIT_RUNTIME}
+    if fail_on == "never":
+        del codes[Status.VIOLATION]
+    if fail_on != "inconclusive":
+        del codes[Status.INCONCLUSIVE]
+    if status in codes:
+        raise typer.Exit(codes[status])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from prefect import runtime
@@ -17,6 +18,15 @@ def name_after_output() -> str:
     parameters: dict[str, Any] = runtime.flow_run.parameters.get("parameters", {})
     output = getattr(parameters, "output", None) or (parameters.get("output") if isinstance(parameters, dict) else "")
     return f"analysis-{str(output).rstrip('/').rsplit('/', 1)[-1] or 'run'}"
+
+
+def name_after_monitor() -> str:
+    """``<monitor's file>-<moment>``, the moment being the one whose window is looked at."""
+    parameters: Any = runtime.flow_run.parameters.get("parameters", {})
+    given = parameters if isinstance(parameters, dict) else parameters.model_dump()
+    moment = given.get("at") or runtime.flow_run.scheduled_start_time
+    name = str(given.get("monitor") or "monitor").rstrip("/").rsplit("/", 1)[-1].rsplit(".", 1)[0]
+    return f"{name}-{f'{moment:%Y%m%dT%H%M%SZ}' if isinstance(moment, datetime) else moment}"
 
 
 # Prefect calls hooks with exactly these three keywords; other names fail, and only the log says so.

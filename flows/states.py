@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from prefect.client.schemas.objects import State
-from prefect.states import Completed
+from prefect.states import Completed, Failed
 
+from clarify.records import Status
 from clarify.results import Verdict
+from clarify.steps.monitor_line import MonitorRun
 from clarify.steps.summarise import findings
 from clarify.steps.write_report import PublishedAnalysis
 
@@ -21,3 +23,16 @@ def finished(published: PublishedAnalysis) -> State[PublishedAnalysis]:
     verdicts = published.result.verdicts
     name = "Completed" if verdicts is None else NAMES[verdicts.verdict]
     return Completed(name=name, message=findings(published.result)[0], data=published)
+
+
+def monitored(run: MonitorRun) -> State[MonitorRun]:
+    """The state of a monitor's run, named after the worst status among the windows it published.
+
+    A window that could not be looked at fails the run: that is the state on which Prefect's own tools act.
+    """
+    if run.status is None:
+        return Completed(name="AlreadyDone", message="every window that is due was looked at before", data=run)
+    message = next(record.headline for record in run.published if record.status is run.status)
+    if run.status is Status.ERROR:
+        return Failed(message=message, data=run)
+    return Completed(name=NAMES[Verdict(run.status)], message=message, data=run)

@@ -44,7 +44,7 @@ def tracking_uri_of(asked: str | None) -> str:
 
 def start_run(tracking_uri: str, *, subject: str, kind: str, tags: Mapping[str, str]) -> TrackedRun:
     """Open a run in the experiment of its subject: ``/clarify/<model name>``."""
-    client = _client(tracking_uri)
+    client = client_of(tracking_uri)
     experiment_id = experiment_of(tracking_uri, f"/clarify/{subject}")
     name = f"{kind}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
     run = client.create_run(experiment_id, run_name=name, tags={**_git_tags(), **_clipped(tags)})
@@ -72,13 +72,13 @@ def ended_properly(run: TrackedRun | None) -> Iterator[None]:
         raise
     finally:
         if run is not None:
-            _client(run.tracking_uri).set_terminated(run.run_id, status)
+            client_of(run.tracking_uri).set_terminated(run.run_id, status)
 
 
 def log_analysis(run: TrackedRun, published: PublishedAnalysis, *, engine: str) -> None:
     """Parameters, finite metrics, undefined ones as tags, the dataset as input, the model version, the documents."""
     lineage = lineage_of(published, engine=engine)
-    client = _client(run.tracking_uri)
+    client = client_of(run.tracking_uri)
     _log_values(client, run, lineage)
     _log_dataset(client, run, lineage)
     _link_model(client, run, lineage)
@@ -92,11 +92,11 @@ def _log_values(client: Any, run: TrackedRun, lineage: AnalysisLineage) -> None:
     metrics = [Metric(name, value, now, 0) for name, value in lineage.metrics]
     params = [Param(name, value[:LONGEST_PARAM]) for name, value in lineage.params]
     tags = [RunTag(name, value[:LONGEST_TAG]) for name, value in lineage.tags]
-    for batch in _batches(metrics, MOST_METRICS):
+    for batch in batches(metrics, MOST_METRICS):
         client.log_batch(run.run_id, metrics=batch)
-    for batch in _batches(params, MOST_PARAMS):
+    for batch in batches(params, MOST_PARAMS):
         client.log_batch(run.run_id, params=batch)
-    for batch in _batches(tags, MOST_TAGS):
+    for batch in batches(tags, MOST_TAGS):
         client.log_batch(run.run_id, tags=batch)
 
 
@@ -136,7 +136,8 @@ def _log_files(client: Any, run: TrackedRun, lineage: AnalysisLineage) -> None:
         client.log_artifacts(run.run_id, folder, "clarify")
 
 
-def _client(tracking_uri: str) -> Any:
+def client_of(tracking_uri: str) -> Any:
+    """A client of the tracking server."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     from mlflow.tracking import MlflowClient
 
@@ -147,7 +148,7 @@ def experiment_of(tracking_uri: str, name: str) -> str:
     """The id of an experiment, created if need be."""
     from mlflow.exceptions import MlflowException
 
-    client = _client(tracking_uri)
+    client = client_of(tracking_uri)
     found = client.get_experiment_by_name(name)
     if found is not None:
         return str(found.experiment_id)
@@ -175,6 +176,7 @@ def _clipped(tags: Mapping[str, str]) -> dict[str, str]:
     return {name: value[:LONGEST_TAG] for name, value in tags.items()}
 
 
-def _batches(items: Sequence[T], most: int) -> Iterator[list[T]]:
+def batches(items: Sequence[T], most: int) -> Iterator[list[T]]:
+    """The items in lists of at most ``most``."""
     for start in range(0, len(items), most):
         yield list(items[start : start + most])

@@ -13,6 +13,7 @@ from pydantic import Field
 from clarify.config.documents import read_shaped
 from clarify.config.json_text import Path, shown
 from clarify.config.parts import Part, Text, Version
+from clarify.config.schedule import overlap_problems, schedule_problems
 from clarify.config.shape_problems import KINDS, Shape, valid
 from clarify.errors import Problem
 from clarify.records import Kind, Rule
@@ -39,6 +40,11 @@ class Schedule(Part):
     """Recurrence rule of RFC 5545."""
     timezone: Text = "UTC"
     """Zone of the IANA database in which cron and rrule are read."""
+
+    @property
+    def interval_seconds(self) -> int:
+        """Seconds between two runs; 0 where cron or rrule says when."""
+        return _seconds(self.interval or "PT0S")
 
 
 class Window(Part):
@@ -81,6 +87,11 @@ class GroundTruth(Part):
     """Which of several labels for one prediction counts, or whether that ends the run."""
     minimum_join_rate: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Share of the window's rows that must have their label; with fewer the window is INCONCLUSIVE until more come."""
+
+    @property
+    def lateness_seconds(self) -> int:
+        """How many seconds after its prediction a label may come."""
+        return _seconds(self.lateness)
 
 
 class Attributes(Part):
@@ -240,11 +251,16 @@ def _problems_together(written: dict[str, Any]) -> Iterator[Problem]:
     """What is wrong between keys; a part that is wrong by itself is passed over."""
     schedule = valid(written.get("schedule"), Schedule)
     window = valid(written.get("window"), Window)
+    wrong_times: list[Problem] = []
     if schedule is not None:
-        yield from _schedule_problems(schedule)
+        wrong_times += _schedule_problems(schedule)
     if window is not None:
-        yield from _window_problems(window)
+        wrong_times += _window_problems(window)
+    yield from wrong_times
     kind = written.get("kind")
+    needs_disjoint = kind == "bias-drift" and written.get("rule", "decision") == "decision"
+    if schedule is not None and window is not None and not wrong_times and needs_disjoint:
+        yield from overlap_problems(schedule, window)
     if isinstance(kind, str) and kind in get_args(Kind):
         yield from _truth_problems(kind, window, "ground_truth" in written)
         yield from _kind_problems(kind, written)
@@ -266,6 +282,8 @@ def _schedule_problems(schedule: Schedule) -> Iterator[Problem]:
     except (ZoneInfoNotFoundError, ValueError, OSError):    # ValueError: a path; OSError: a folder of the database
         yield _problem("VALUE", ("schedule", "timezone"), shown(schedule.timezone), "a zone of the IANA database",
                        "write UTC or Europe/Berlin, say")
+        return
+    yield from schedule_problems(schedule)
 
 
 def _window_problems(window: Window) -> Iterator[Problem]:

@@ -14,6 +14,7 @@ import os
 import posixpath
 import re
 import secrets
+import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,9 @@ READ_SIZE = 4 * 1024 * 1024
 _SCHEME = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*):/")
 _ALLOWED = "a path, file://, s3:// or memory://"
 Compression = Literal["infer", "none"]
+
+_MEMORY = threading.Lock()
+_OWNER = "clarify-owner"
 
 
 class Hasher(Protocol):
@@ -114,6 +118,21 @@ def list_files(uri: str) -> tuple[StoredFile, ...]:
     return tuple(StoredFile(join(uri, name), n_bytes) for name, n_bytes in visible)
 
 
+def list_folders(uri: str) -> tuple[str, ...]:
+    """Names of the folders right below a URI, sorted, without looking into them; none where nothing is.
+
+    Hidden ones and those of Spark's ``_temporary`` kind are left out.
+    """
+    with _reported(uri, "STORAGE-READ"):
+        fs, path = _filesystem(uri)
+        try:
+            found = fs.ls(path, detail=True)
+        except (FileNotFoundError, NotADirectoryError):
+            return ()
+    names = {posixpath.basename(info["name"].rstrip("/")) for info in found if info["type"] == "directory"}
+    return tuple(sorted(name for name in names if not _is_hidden(name)))
+
+
 def read_bytes(uri: str) -> bytes:
     """The whole of a small file."""
     with open_input(uri, compression="none") as stream:
@@ -132,6 +151,32 @@ def write_bytes(uri: str, content: bytes) -> None:
     with _reported(uri, "STORAGE-WRITE"):
         fs, path = _filesystem(uri)
         fs.pipe_file(path, content)
+
+
+def create_exclusively(uri: str, content: bytes) -> bool:
+    """Write a file that must not be there yet: True for exactly one of all callers; nobody ever sees a part of it.
+
+    Locally a finished file is linked to the name, which fails where the name is taken. On S3 it is one put under the
+    condition that the key does not exist (``If-None-Match: *``).
+
+    Notes
+    -----
+    A server that does not know the condition, as some with an S3 interface do not, takes every put: there the key is
+    looked for first and the owner's token read back afterwards, so only callers within the same few milliseconds can
+    both be told True. The token also settles a put whose answer was lost and that was sent again.
+    """
+    place = scheme(uri)
+    with _reported(uri, "STORAGE-WRITE"):
+        if place == "file":
+            return _linked_into_place(normalise(uri), content)
+        fs, path = _filesystem(uri)
+        if place == "memory":
+            with _MEMORY:
+                taken = bool(fs.exists(path))
+                if not taken:
+                    fs.pipe_file(path, content)
+                return not taken
+        return _put_if_absent(fs, path, content)
 
 
 @contextmanager
@@ -235,6 +280,39 @@ def _renamed_into_place(path: str) -> Iterator[BinaryIO]:
     finally:
         if os.path.exists(temporary):
             os.unlink(temporary)
+
+
+def _linked_into_place(path: str, content: bytes) -> bool:
+    folder, name = os.path.split(path)
+    os.makedirs(folder, exist_ok=True)
+    temporary = os.path.join(folder, f".{name}.{secrets.token_hex(6)}.tmp")
+    try:
+        with open(temporary, "xb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())       # the name must not survive a power cut that the content does not
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            # A network file system may have linked although its answer was lost: then the file has two names.
+            return os.stat(temporary).st_nlink > 1
+        return True
+    finally:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+
+
+def _put_if_absent(fs: Any, path: str, content: bytes) -> bool:
+    if fs.exists(path):
+        return False
+    token = secrets.token_hex(16)
+    try:
+        fs.pipe_file(path, content, mode="create", Metadata={_OWNER: token})
+    except OSError:
+        # Refused, or its answer was lost: who owns the key says which. Nobody does: it was another failure.
+        if not fs.exists(path):
+            raise
+    return bool(fs.metadata(path, refresh=True).get(_OWNER) == token)
 
 
 @contextmanager

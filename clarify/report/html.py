@@ -15,8 +15,10 @@ from clarify.results import AnalysisResult
 if TYPE_CHECKING:
     from jinja2 import Template
 
+    from clarify.report.monitor_page import MonitorPage
+
 TEMPLATES = "templates"
-TEMPLATE_FILES = ("report.html", "parts.html", "dependence.html", "further.html")
+TEMPLATE_FILES = ("report.html", "parts.html", "dependence.html", "further.html", "monitor.html")
 
 
 def render_report(result: AnalysisResult, provenance: Provenance) -> str:
@@ -26,7 +28,13 @@ def render_report(result: AnalysisResult, provenance: Provenance) -> str:
     placed; the content security policy in the file forbids scripts, requests and styles other than its own.
     """
     style = _source("report.css")
-    return _template().render(page=page_of(result, provenance), style=style, style_hash=_hash(style))
+    return _template("report.html").render(page=page_of(result, provenance), style=style, style_hash=_hash(style))
+
+
+def render_monitor(page: MonitorPage) -> str:
+    """The page of one window of a monitor, under the same rules as the report."""
+    style = _source("report.css") + _source("monitor.css")
+    return _template("monitor.html").render(page=page, style=style, style_hash=_hash(style))
 
 
 def _hash(style: str) -> str:
@@ -39,11 +47,11 @@ def _source(file_name: str) -> str:
 
 
 @cache
-def _template() -> Template:
+def _template(file_name: str) -> Template:
     from jinja2 import DictLoader, Environment, StrictUndefined
 
     sources = {file_name: _source(file_name) for file_name in TEMPLATE_FILES}
     environment = Environment(
         loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    return environment.get_template("report.html")
+    return environment.get_template(file_name)

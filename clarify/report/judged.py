@@ -11,7 +11,7 @@ from clarify.report import numbers
 from clarify.report.words import REASONS, Sentence, say, some, strong
 from clarify.results import DetectableChange, Interval, Judgement, MetricValue, Reason, Verdict, VerdictSection
 
-State = Literal["pass", "violation", "inconclusive", "norange", "undefined"]
+State = Literal["pass", "violation", "inconclusive", "norange", "undefined", "error"]
 
 
 @dataclass(frozen=True)

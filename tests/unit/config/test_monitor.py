@@ -64,7 +64,7 @@ output: s3://reports/loans
     ],
 )
 def test_a_window_is_counted_back_from_the_run(window, start, end):
-    read = read_monitor(document(window={"uri": "u", "layout": "capture", **window})).monitor.window
+    read = read_monitor(document(window={"uri": "u", "layout": "capture", **window}, rule="sagemaker")).monitor.window
 
     assert (read.start_seconds, read.end_seconds) == (start, end)
 
@@ -121,7 +121,7 @@ def test_what_does_not_fit_together_is_refused_under_its_field(changes, field, c
 
 
 def test_labels_that_stand_in_the_table_need_no_ground_truth():
-    table = {"uri": "u", "layout": "table", "time_column": "seen_at", "length": "P1D"}
+    table = {"uri": "u", "layout": "table", "time_column": "seen_at", "length": "PT1H"}
 
     assert read_monitor(document(window=table, ground_truth=None)).monitor.ground_truth is None
 

@@ -1,0 +1,64 @@
+"""The records of the month held against the story: delays, false alarms, what was missed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from simulated import story
+from simulated.story import STORY, Episode
+
+from clarify.records import MonitorRecord
+
+# Which monitors an event is expected to be seen by; the others may see it too, and nobody calls that false.
+SEEN_BY = {
+    "bias shift": ("bias-drift",),
+    "attribution shift": ("attribution-drift",),
+    "schema change": ("bias-drift", "attribution-drift", "data-quality", "model-quality"),
+}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """How one event was seen by one monitor; ``delay`` counts days from its first one, 0 for the same day."""
+
+    episode: Episode
+    kind: str
+    alarm_day: int | None
+    status: str
+
+    @property
+    def delay(self) -> int | None:
+        return None if self.alarm_day is None else self.alarm_day - self.episode.first
+
+
+def alarms(records: Sequence[tuple[int, MonitorRecord]]) -> list[tuple[int, MonitorRecord]]:
+    """Days that ended in VIOLATION or ERROR."""
+    return [(day, record) for day, record in records if record.status in ("VIOLATION", "ERROR")]
+
+
+def seen(records: Sequence[tuple[int, MonitorRecord]], *, retrained_on: int | None) -> list[Seen]:
+    """Every event that a monitor should see, and the first day on which it did."""
+    found = []
+    for episode in STORY:
+        for kind in SEEN_BY.get(episode.event, ()):
+            days = [
+                (day, record)
+                for day, record in alarms(records)
+                if record.kind == kind and story.on(episode.event, day, retrained_on=retrained_on)
+            ]
+            first = min(days, default=None, key=lambda pair: pair[0])
+            found.append(Seen(episode, kind, first and first[0], first[1].status if first else "none"))
+    return found
+
+
+def false_alarms(
+    records: Sequence[tuple[int, MonitorRecord]], *, retrained_on: int | None
+) -> list[tuple[int, MonitorRecord]]:
+    """Alarms on days on which no event was in force that changes rows or answers."""
+    changing = ("bias shift", "attribution shift", "schema change")
+    return [
+        (day, record)
+        for day, record in alarms(records)
+        if not any(story.on(event, day, retrained_on=retrained_on) for event in changing)
+    ]
