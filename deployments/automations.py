@@ -67,8 +67,8 @@ def install_automations(
     """Install the automations of all registered monitors; those that are as they should be are left alone.
 
     ``notify``: a block of Prefect's by type and name, such as ``slack-webhook/alerts``; secrets are in the block and
-    nowhere else. Left out: the block that was named last. ``pause_after``: errors in a row after which a monitor's deployment is paused. An automation that was
-    switched off stays off; those of monitors that are gone are removed.
+    nowhere else. Left out: the block that was named last. ``pause_after``: errors in a row after which a monitor's
+    deployment is paused. An automation that was switched off stays off; those of monitors that are gone are removed.
 
     Raises
     ------

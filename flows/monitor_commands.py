@@ -108,7 +108,7 @@ def status(
 @automations.command()
 def install(
     notify: Annotated[
-        str | None, typer.Option("--notify", metavar="TYPE/NAME", help="Block of Prefect's for alerts [default: as it was]")
+        str | None, typer.Option("--notify", metavar="TYPE/NAME", help="Prefect's block for alerts [default: as was]")
     ] = None,
     retrain: Annotated[
         list[str] | None,
@@ -127,7 +127,8 @@ def install(
     with exit_codes(json_):
         from dataclasses import asdict
 
-        from deployments.automations import NOTIFY, install_automations
+        from deployments.automations import install_automations
+        from tasks.signals import NOTIFY
 
         installed = install_automations(
             notify=notify,

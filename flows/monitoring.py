@@ -126,7 +126,7 @@ def _tell(tracking_uri: str | None, news: News) -> bool:
     get_run_logger().info("%s: %s. %s", window, record.status, record.headline)
     tracked = log_to_mlflow(str(tracking_uri), news.stored, return_state=True)
     signals.show_record(record, output_uri=news.monitor.output)
-    unheard = signals.signal(record, signals.compared(news.past), output_uri=news.monitor.output)
+    unheard = signals.signal(record, signals.compared(news.past, record.window), output_uri=news.monitor.output)
     return tracked.is_completed() and not unheard
 
 

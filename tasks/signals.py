@@ -20,7 +20,7 @@ from prefect.events.schemas.events import ReceivedEvent
 from prefect.exceptions import MissingContextError
 from prefect.logging import get_logger, get_run_logger
 
-from clarify.records import MonitorRecord, RuleFinding, Status
+from clarify.records import MonitorRecord, RuleFinding, Status, Window
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -79,12 +79,14 @@ def resource_of(monitor: str) -> str:
     return f"{RESOURCE}.{slug_of(monitor)}"
 
 
-def compared(earlier: Sequence[MonitorRecord]) -> MonitorRecord | None:
-    """The record that the next one is news against: the last of the earlier windows that said something.
+def compared(earlier: Sequence[MonitorRecord], window: Window | None = None) -> MonitorRecord | None:
+    """What the next record is news against: the earlier revision of its window, else the last that said something.
 
     An alert stays open through windows that are INCONCLUSIVE: those neither open nor resolve one. ``earlier`` is in
-    the order of windows, the last revision of each.
+    the order of windows and revisions; ``window`` is the next record's.
     """
+    if earlier and earlier[-1].window == window:
+        return earlier[-1]
     said = [record for record in earlier if record.status != Status.INCONCLUSIVE]
     return said[-1] if said else None
 
@@ -373,12 +375,18 @@ def _logger() -> logging.Logger | logging.LoggerAdapter[Any]:
 
 
 def show_record(record: MonitorRecord, *, output_uri: str | None = None) -> None:
-    """Leave a page of the window in Prefect, under one key per monitor, so that its history is that of the monitor."""
-    create_markdown_artifact(
-        key=f"clarify-monitor-{slug_of(record.monitor)}",
-        markdown=record_page(record, output_uri=output_uri),
-        description=f"{record.monitor}: {record.status}, {record.window.start} to {record.window.end}",
-    )
+    """Leave a page of the window in Prefect, under one key per monitor, so that its history is that of the monitor.
+
+    One that cannot be left is logged: the record is published already.
+    """
+    try:
+        create_markdown_artifact(
+            key=f"clarify-monitor-{slug_of(record.monitor)}",
+            markdown=record_page(record, output_uri=output_uri),
+            description=f"{record.monitor}: {record.status}, {record.window.start} to {record.window.end}",
+        )
+    except Exception as error:          # as with signals: whoever is away must not cost the finding
+        _logger().error("the page of %s could not be left: %s: %s", record.monitor, type(error).__name__, error)
 
 
 def record_page(record: MonitorRecord, *, output_uri: str | None = None) -> str:

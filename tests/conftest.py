@@ -26,6 +26,8 @@ from tests.subjects import Subject, make_subject
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from tests.subjects.monitored import Live, Monitored
+
 START_DEADLINE_SECONDS = 300.0
 STOP_PATIENCE_SECONDS = 5.0
 
@@ -127,6 +129,22 @@ def mlflow_server() -> Iterator[str]:
 def subject(tmp_path_factory: pytest.TempPathFactory) -> Subject:
     """A small subject of analysis: rows of every kind, a pipeline saved by MLflow, a config."""
     return make_subject(tmp_path_factory.mktemp("subject"))
+
+
+@pytest.fixture(scope="session")
+def monitored(tmp_path_factory: pytest.TempPathFactory) -> Monitored:
+    """What monitors of a test look at: a model, and the reference from one analysis of it."""
+    from tests.subjects.monitored import make_monitored
+
+    return make_monitored(tmp_path_factory.mktemp("monitored"))
+
+
+@pytest.fixture
+def live(monitored: Monitored, tmp_path: Path) -> Live:
+    """Live data and monitors of one test."""
+    from tests.subjects.monitored import Live
+
+    return Live(monitored, tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -45,7 +45,7 @@ FAMILIES = (1, 12, 52)                            # series of one monitor
 REFERENCES, WINDOWS = (200, 1000, 5000), (50, 200, 1000)
 CHUNK = 100
 
-# The design's own simulation (400 monitors x 1,000 windows, K = 1): alarms per 30 windows, share of monitors over budget.
+# The design's own simulation (400 monitors x 1,000 windows, K = 1): alarms per 30 windows, share over budget.
 PRINTED = {
     "sagemaker": {(200, 200): (15.0, 0.97), (1000, 200): (15.3, 1.0), (5000, 1000): (15.3, 1.0)},
     "paper": {(200, 200): (1.82, 0.48), (1000, 200): (1.21, 0.45), (5000, 1000): (1.20, 0.42)},

@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from simulated import story
+from simulated.notices import save_block, start_listening
 from simulated.outcome import false_alarms, seen
 from simulated.picture import KINDS, draw_month
 from simulated.subject import patients, register, served, train, write_analysis_config
@@ -34,9 +35,11 @@ from deployments.processes import stop
 from deployments.services import Place, read_record, up, write_record
 
 BASELINE_ROWS = 4_000
+ALARMS = 1_000            # a month of 43,200 minutes has 1,440 simulated ones: 0.7 false alarms in each
 TOLERANCE = 0.05          # how far a metric may leave what the baseline is known to
 HERE = Path(__file__).resolve().parent
 RETRAINING = "simulated-retraining/month"
+CONFIG, WATCHED = "analysis_config.json", "watched.json"
 
 
 def main() -> int:
@@ -80,16 +83,18 @@ def _prepare(folder: Path, population: pd.DataFrame, day_length: timedelta) -> N
     register(train(population), population, tracking_uri=tracking)
     drawn = np.random.default_rng(2026).integers(0, len(population), BASELINE_ROWS)
     population.iloc[drawn].to_csv(folder / "baseline.csv", index=False)
-    write_analysis_config(folder / "analysis_config.json", population)
-    _clarify("analyze", "analysis_config.json", "--dataset", "baseline.csv", "--output", "baseline", folder=folder)
+    write_analysis_config(folder / CONFIG, population)
+    write_analysis_config(folder / WATCHED, population, before=["DPL"], after=["DPPL", "AD", "RD", "DAR"])
+    _clarify("analyze", CONFIG, "--dataset", "baseline.csv", "--output", "baseline", folder=folder)
     _clarify("constraints", "suggest", "--from", "baseline", "--output", "reference", folder=folder)
     for kind in KINDS:
         path = folder / f"{kind}.yaml"
         path.write_text(_monitor(kind, folder, int(day_length.total_seconds())), encoding="utf-8")
         _clarify("monitor", "add", path.name, folder=folder)
     subprocess.run([sys.executable, str(HERE / "deploy_retraining.py")], check=True, cwd=Path.cwd())
-    _clarify("monitor", "automations", "--retrain", RETRAINING, "--retrain-parameters",
-             json.dumps({"recent": str(folder / "recent")}), "--monitor", "month-bias-drift", folder=folder)
+    block = save_block(start_listening(folder / "notifications.jsonl"))
+    _clarify("monitor", "automations", "install", "--notify", block, "--retrain", f"{RETRAINING}=month-bias-drift",
+             "--pause-after", "0", folder=folder)
 
 
 def _monitor(kind: str, folder: Path, seconds: int) -> str:
@@ -99,15 +104,17 @@ def _monitor(kind: str, folder: Path, seconds: int) -> str:
         f"kind: {kind}",
         f"schedule: {{interval: PT{seconds}S}}",
         f"window: {{uri: capture, layout: capture, length: PT{seconds}S}}",
-        "config: analysis_config.json",
+        f"config: {WATCHED if kind == 'bias-drift' else CONFIG}",
         "reference: reference",
         f"output: monitors/{kind}",
-        *([f"tolerance: {TOLERANCE}"] if kind == "bias-drift" else []),
+        f"alarms_per_month: {ALARMS}",
     ]
     if kind in ("bias-drift", "model-quality"):
         lines.append(f"ground_truth: {{uri: truth, lateness: PT{4 * seconds}S}}")
     if kind == "attribution-drift":
         lines += ["model: models:/simulated-progression/1", "explained_rows: 300"]
+    if kind == "bias-drift":
+        lines += [f"tolerance: {TOLERANCE}"]
     return "\n".join(lines) + "\n"
 
 

@@ -6,10 +6,12 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import get_args
 
 from clarify.config.analysis import AnalysisConfig
 from clarify.config.input_attributes import live_columns
 from clarify.config.parse import parse_analysis_config
+from clarify.config.shap_options import EstimatorChoice, ShapOptions
 from clarify.data import storage
 from clarify.drift.attribution_drift import attribution_status
 from clarify.drift.bias_drift import bias_status, check_bias_drift, empty_bias_drift
@@ -18,7 +20,11 @@ from clarify.drift.quality_documents import statistics_document
 from clarify.drift.violations import bias_violations, feature_attribution_violations, quality_violations
 from clarify.records import AttributionDrift, BiasDrift, DataQuality, Kind, ModelQuality, MonitorRecord, Status
 from clarify.results import AnalysisResult, Notice, Reason
-from clarify.steps.attribution_reference import read_attribution_reference, write_window_baseline
+from clarify.steps.attribution_reference import (
+    AttributionReference,
+    read_attribution_reference,
+    write_window_baseline,
+)
 from clarify.steps.check_attribution_drift import check_window_attributions
 from clarify.steps.check_data_quality import check_window, open_described
 from clarify.steps.check_model_quality import QualityColumns, examine_model_quality, model_quality_status
@@ -27,6 +33,7 @@ from clarify.steps.collect_window import CollectedWindow
 from clarify.steps.monitor_plan import MonitorPlan
 from clarify.steps.plan import AnalysisRequest
 from clarify.steps.quality_reference import read_data_quality_reference
+from clarify.steps.reference import TYPES
 from clarify.steps.sample_window import rows_to_explain, sample_window
 
 VIOLATIONS = "constraint_violations.json"
@@ -113,15 +120,35 @@ def request_of(plan: MonitorPlan, collected: CollectedWindow, analysis_uri: str)
     """
     if collected.data_uri is None or plan.monitor.kind not in ("bias-drift", "attribution-drift"):
         return None
-    config_uri = collected.config_uri
-    if plan.monitor.kind == "attribution-drift":
-        config_uri = _explained(plan, collected)
-    return AnalysisRequest(config_uri, analysis_uri, plan.settings)
-
-
-def _explained(plan: MonitorPlan, collected: CollectedWindow) -> str:
-    """A config beside the window's, about so many of its rows and against the reference's own background."""
+    request = AnalysisRequest(
+        collected.config_uri, analysis_uri, plan.settings, types=_types(plan, collected)
+    )
+    if plan.monitor.kind == "bias-drift":
+        return request
     reference = read_attribution_reference(plan.part_uri)
+    request = replace(request, config=_explained(plan, collected, reference))
+    if reference.facts is None:
+        return request
+    how = reference.facts.explainer
+    estimator: EstimatorChoice = next((name for name in get_args(EstimatorChoice) if name == how.estimator), "auto")
+    return replace(request, shap=ShapOptions(estimator=estimator, groups=how.groups), seed=how.seed)
+
+
+def _types(plan: MonitorPlan, collected: CollectedWindow) -> str | None:
+    """Declared types beside the window's rows: its columns are read as those of the reference were."""
+    if plan.reference.types_uri is None or collected.data_uri is None:
+        return None
+    document = json.loads(storage.read_bytes(plan.reference.types_uri))
+    known = {name: read for name, read in document["columns"].items() if name in collected.columns}
+    if not known:
+        return None
+    target = storage.join(collected.data_uri.rsplit("/", 1)[0], TYPES)
+    storage.write_bytes(target, (json.dumps({**document, "columns": known}, indent=4) + "\n").encode())
+    return target
+
+
+def _explained(plan: MonitorPlan, collected: CollectedWindow, reference: AttributionReference) -> str:
+    """A config beside the window's, about so many of its rows and against the reference's own background."""
     folder, name = (collected.data_uri or "").rsplit("/", 1)
     known = 0 if reference.attributions.values is None else len(reference.attributions.values)
     sampled = storage.join(folder, f"explained-{name}")

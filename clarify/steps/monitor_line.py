@@ -23,6 +23,7 @@ from clarify.steps.due_windows import DueWindow, due_windows
 from clarify.steps.line import Call, call_directly, run_analysis
 from clarify.steps.look_at_window import Finding, Look, check, check_quality, request_of, stopped
 from clarify.steps.monitor_plan import MonitorPlan, MonitorRequest, plan_monitor
+from clarify.steps.monitor_views import write_views
 from clarify.steps.record_store import Look as LastLook
 from clarify.steps.record_store import (
     Revision,
@@ -38,7 +39,7 @@ from clarify.steps.record_store import (
     window_folder,
     windows_seen,
 )
-from clarify.steps.window_lock import Claimed, HeldByOther, claim
+from clarify.steps.window_lock import Claimed, HeldByOther, claim, utc_now
 from clarify.steps.write_report import RunFacts
 
 MOST_PAST = 60
@@ -117,6 +118,7 @@ def run_monitor(
     facts: RunFacts | None = None,
     report: ReportProgress = be_silent,
     tell: Tell = tell_nobody,
+    now: Callable[[], datetime] = utc_now,
 ) -> MonitorRun:
     """Look at every window that is due, oldest first: collect, check the data, analyse, compare, publish.
 
@@ -126,6 +128,7 @@ def run_monitor(
     facts : what is true of this run only; goes to the note beside each record
     report : told how far each pass over the data is
     tell : called with each finding as soon as it is published, and again by the next run if it could not be told
+    now : the clock
 
     Raises
     ------
@@ -133,7 +136,7 @@ def run_monitor(
         When the monitor's documents are wrong, or its output cannot be written. A window that cannot be looked at is
         no exception: its record says ERROR, and why.
     """
-    plan = call(plan_monitor, request)
+    plan = call(plan_monitor, request, now=now())
     due = due_windows(
         plan.monitor,
         plan.tick,
@@ -144,21 +147,27 @@ def run_monitor(
     _tell_again(plan, tell)
     checked: list[CheckedWindow] = []
     for window in due.windows:
-        checked.append(look_at(plan, window, call, facts or RunFacts(), report, tell))
+        checked.append(look_at(plan, window, call, facts or RunFacts(), report, tell, now))
         if checked[-1].outcome == "held":
             break                              # later windows build on this one; whoever is at it goes on to them
     return MonitorRun(plan, tuple(checked), due.skipped)
 
 
 def look_at(
-    plan: MonitorPlan, due: DueWindow, call: Call, facts: RunFacts, report: ReportProgress, tell: Tell
+    plan: MonitorPlan,
+    due: DueWindow,
+    call: Call,
+    facts: RunFacts,
+    report: ReportProgress,
+    tell: Tell,
+    now: Callable[[], datetime] = utc_now,
 ) -> CheckedWindow:
     """One window, unless somebody else is at it or nothing has changed since the last look."""
     output_uri = plan.monitor.output
     with claim(window_folder(output_uri, due.window), digest=plan.digest) as lock:
         if isinstance(lock, HeldByOther):
             return CheckedWindow("held", due, latest(output_uri, due.window))
-        checked = _Window(plan, due, lock, call, facts, report).look()
+        checked = _Window(plan, due, lock, call, facts, report, now).look()
         if checked.stored is not None:
             _tell(plan, checked.stored, tell)
         return checked
@@ -172,6 +181,7 @@ def _tell(plan: MonitorPlan, stored: StoredRecord, tell: Tell) -> None:
     record, output_uri = stored.record, plan.monitor.output
     before = [s.record for s in find_records(output_uri, record.window) if s.record.revision < record.revision]
     past = past_records(output_uri, record.window, most=MOST_PAST)
+    write_views(plan.monitor, stored, past)
     if tell(News(plan.monitor, stored, (*past, *before))):
         storage.write_bytes(marker, b"{}\n")
 
@@ -197,9 +207,10 @@ class _Window:
     call: Call
     facts: RunFacts
     report: ReportProgress
+    now: Callable[[], datetime]
 
     def look(self) -> CheckedWindow:
-        started = datetime.now(UTC)
+        started = self.now()
         fingerprint = window_fingerprint(self.plan.monitor, self.due.window)
         output_uri = self.plan.monitor.output
         revision = begin_revision(output_uri, self.due.window)
@@ -289,7 +300,7 @@ class _Window:
         )
 
     def _note(self, fingerprint: str, started: datetime) -> RunNote:
-        finished = datetime.now(UTC)
+        finished = self.now()
         return RunNote(
             fingerprint=fingerprint,
             started_at=_text(started),

@@ -14,6 +14,7 @@ from clarify.results import Notice
 
 CONSTRAINTS = "constraints.json"
 ANALYSIS = "analysis.json"
+TYPES = "types.json"
 ATTRIBUTIONS = "attributions"
 DATA_QUALITY = "data_quality"
 MODEL_QUALITY = "model_quality"
@@ -49,8 +50,8 @@ class Reference:
 
     ``attributions_uri``, ``data_quality_uri``, ``model_quality_uri``: folders, as ``clarify constraints suggest``
     writes them, or the folder of AWS's own ``constraints.json``; without local attributions ``attributions_uri`` is
-    the ``analysis.json`` that has global SHAP values. ``analysis_uri``: AWS's ``analysis.json``. ``digest``: SHA-256
-    over every file as it is now.
+    the ``analysis.json`` that has global SHAP values. ``analysis_uri``: AWS's ``analysis.json``. ``types_uri``: how
+    the columns of the reference were read. ``digest``: SHA-256 over every file as it is now.
     """
 
     uri: str
@@ -60,6 +61,7 @@ class Reference:
     attributions_uri: str | None = None
     data_quality_uri: str | None = None
     model_quality_uri: str | None = None
+    types_uri: str | None = None
     notices: tuple[Notice, ...] = ()
 
 
@@ -144,6 +146,7 @@ def _read_folder(place: str, content: bytes) -> Reference:
         or (analysis_uri if "explanations" in load_document(analysis) else None),
         data_quality_uri=_folder_of(folder, DATA_QUALITY, paths),
         model_quality_uri=_folder_of(folder, MODEL_QUALITY, paths),
+        types_uri=storage.join(folder, TYPES) if TYPES in paths else None,
         notices=tuple(
             Notice("REF-EDITED", path, "edited since it was suggested: what it says now is what counts")
             for path in edited

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from clarify.config.parse import ParsedConfig, parse_analysis_config
@@ -17,6 +17,7 @@ from clarify.steps.attribution_reference import write_attribution_reference
 from clarify.steps.choose_engine import open_engine
 from clarify.steps.model_quality_reference import write_model_quality_reference
 from clarify.steps.quality_reference import write_data_quality_reference
+from clarify.steps.reference import TYPES
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,29 @@ def write_model_quality(request: SuggestRequest, result: AnalysisResult) -> Part
     return Part(write_model_quality_reference(request.analysis_uri, request.output_uri).files)
 
 
-PARTS: tuple[WritePart, ...] = (write_attributions, write_data_quality, write_model_quality)
+def write_types(request: SuggestRequest, result: AnalysisResult) -> Part:
+    """How every column was read, so that a small window is read as the reference was, whatever its values.
+
+    A document of declared types (``clarify analyze --types``).
+    """
+    columns: dict[str, dict[str, str]] = {column.name: {"kind": column.kind} for column in result.validation.columns}
+    for name, text in _coded(result):
+        if name in columns and columns[name]["kind"] in ("int", "float"):
+            columns[name]["reading"] = "continuous" if text.startswith("(") else "categorical"
+    document = json.dumps({"version": "1.0", "columns": columns}, indent=4) + "\n"
+    storage.write_bytes(storage.join(request.output_uri, TYPES), document.encode())
+    return Part((TYPES,))
+
+
+def _coded(result: AnalysisResult) -> Iterator[tuple[str, str]]:
+    """Columns that were split in two, with AWS's word for the listed values or the range: a range is in brackets."""
+    for section in (result.pre_training, result.post_training):
+        if section is not None:
+            yield section.label, section.label_value_or_threshold
+            yield from ((facet.facet, facet.value_or_threshold) for facet in section.facets)
+
+
+PARTS: tuple[WritePart, ...] = (write_types, write_attributions, write_data_quality, write_model_quality)
 
 NO_LOCAL_VALUES = "no attributions: the analysis kept none; set methods.shap.save_local_shap_values and run it again"
 NO_CONFIG = "no data quality: the config of the analysis is not where it was, or another one by now; name it: --config"

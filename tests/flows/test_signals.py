@@ -97,6 +97,13 @@ def test_a_revision_that_says_otherwise_is_an_alert_of_its_own():
     assert names(second, first) == ["clarify.bias-drift.violation", "clarify.alert.revised"]
 
 
+def test_a_window_that_could_not_be_judged_before_its_labels_came_is_revised_by_them():
+    earlier = [record("PASS", 0), record("INCONCLUSIVE", 1)]
+    now = record("VIOLATION", 1, revision=2)
+
+    assert names(now, compared(earlier, now.window)) == ["clarify.bias-drift.violation", "clarify.alert.revised"]
+
+
 def test_a_revision_that_says_the_same_raises_no_alert():
     assert names(record("VIOLATION", revision=2), record("VIOLATION")) == ["clarify.bias-drift.violation"]
 
@@ -361,12 +368,13 @@ def test_numbers_of_a_window_are_finite_and_have_names_that_a_tracker_takes():
 def test_windows_of_a_monitor_are_steps_of_one_run_and_a_rerun_adds_nothing(tracker, monkeypatch, tmp_path):
     uri, client = tracker
     monkeypatch.chdir(tmp_path)
-    for hour, status in ((0, "PASS"), (1, "VIOLATION"), (1, "VIOLATION")):
-        run = log_window(uri, record(status, hour), {"record.json": b"{}"}, subject="income-model")
+    for hour, status, found in ((0, "PASS", ()), (1, "VIOLATION", ()), (1, "VIOLATION", [series("VIOLATION")])):
+        run = log_window(uri, record(status, hour, found=found), {"record.json": b"{}"}, subject="income-model")
 
     experiment = client.get_experiment_by_name("/clarify/income-model")
     (only,) = client.search_runs([experiment.experiment_id])
     assert (only.info.run_id, only.info.status) == (run.run_id, "FINISHED")
+    assert "bias.DPPL.sex.2" not in only.data.metrics
     assert only.data.tags["clarify.last_window"] == "20261101T010000Z-20261101T020000Z"
     assert only.data.tags["clarify.last_status"] == "violation"
     history = client.get_metric_history(run.run_id, "status")

@@ -71,8 +71,10 @@ def scores(model: Pipeline, frame: pd.DataFrame) -> np.ndarray:
     return model.predict_proba(features_of(frame))[:, list(model.classes_).index(POSITIVE)]
 
 
-def write_analysis_config(path: Path, frame: pd.DataFrame) -> None:
-    """What columns mean, in AWS's document; the baseline analysis and every monitor read it."""
+def write_analysis_config(
+    path: Path, frame: pd.DataFrame, *, before: str | list[str] = "all", after: str | list[str] = "all"
+) -> None:
+    """What columns mean, in AWS's document; ``before``, ``after``: metrics of the labels and of the predictions."""
     document = {
         "version": "1.0",
         "dataset_type": "text/csv",
@@ -82,8 +84,8 @@ def write_analysis_config(path: Path, frame: pd.DataFrame) -> None:
         "facet": [{"name_or_index": FACET, "value_or_threshold": [GROUP]}],
         "group_variable": "age_band",
         "methods": {
-            "pre_training_bias": {"methods": "all"},
-            "post_training_bias": {"methods": "all"},
+            "pre_training_bias": {"methods": before},
+            "post_training_bias": {"methods": after},
             "shap": {"num_samples": 256, "use_logit": True, "save_local_shap_values": True},
             "report": {"name": "report", "title": "Baseline of the simulated month"},
         },

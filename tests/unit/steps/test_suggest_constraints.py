@@ -157,7 +157,8 @@ def test_constraints_of_another_version_are_refused(folder):
 def test_an_analysis_that_was_edited_after_it_was_published_is_refused(analysis, tmp_path):
     Path(analysis, "extended.json").write_bytes(Path(analysis, "extended.json").read_bytes() + b"\n")
 
-    message = refused("REF-CHANGED", "--from", suggest_constraints, SuggestRequest(analysis, str(tmp_path / "reference")))
+    request = SuggestRequest(analysis, str(tmp_path / "reference"))
+    message = refused("REF-CHANGED", "--from", suggest_constraints, request)
     assert "extended.json" in message
     assert not (tmp_path / "reference").exists()
 
@@ -165,7 +166,8 @@ def test_an_analysis_that_was_edited_after_it_was_published_is_refused(analysis,
 def test_a_folder_without_a_manifest_is_no_analysis(analysis, tmp_path):
     Path(analysis, "manifest.json").unlink()
 
-    assert analysis in refused("REF-ANALYSIS", "--from", suggest_constraints, SuggestRequest(analysis, str(tmp_path / "reference")))
+    request = SuggestRequest(analysis, str(tmp_path / "reference"))
+    assert analysis in refused("REF-ANALYSIS", "--from", suggest_constraints, request)
 
 
 def test_the_analysis_is_not_overwritten_by_its_reference(analysis):
