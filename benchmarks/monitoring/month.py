@@ -26,11 +26,11 @@ from simulated import story
 from simulated.notices import save_block, start_listening
 from simulated.outcome import false_alarms, seen
 from simulated.picture import KINDS, draw_month
-from simulated.subject import patients, register, served, train, write_analysis_config
+from simulated.subject import forget, patients, register, served, train, write_analysis_config
 from simulated.traffic import Day, patients_of, write_day
 
 from clarify.records import MonitorRecord
-from clarify.steps.record_store import read_record_document
+from clarify.steps.record_store import find_records, windows_seen
 from deployments.processes import stop
 from deployments.services import Place, read_record, up, write_record
 
@@ -80,6 +80,7 @@ def _live_through(folder: Path, day_length: timedelta) -> None:
 def _prepare(folder: Path, population: pd.DataFrame, day_length: timedelta) -> None:
     """Model, baseline analysis, reference, four monitors and the automation that retrains."""
     tracking = os.environ["MLFLOW_TRACKING_URI"]
+    forget(tracking)
     register(train(population), population, tracking_uri=tracking)
     drawn = np.random.default_rng(2026).integers(0, len(population), BASELINE_ROWS)
     population.iloc[drawn].to_csv(folder / "baseline.csv", index=False)
@@ -217,11 +218,12 @@ def _report(folder: Path) -> None:
 def _records(folder: Path) -> Iterator[tuple[int, MonitorRecord]]:
     began = json.loads((folder / "start.json").read_text())
     start = datetime.fromisoformat(began["start"])
-    for manifest in (folder / "monitors").glob("*/windows/*/r*/manifest.json"):
-        record = read_record_document((manifest.parent / "record.json").read_bytes())
-        day = 1 + round((record.window.starts - start).total_seconds() / began["day"])
-        if 1 <= day <= story.DAYS:
-            yield day, record
+    for kind in KINDS:
+        output = str(folder / "monitors" / kind)
+        for window in windows_seen(output):
+            day = 1 + round((window.starts - start).total_seconds() / began["day"])
+            if 1 <= day <= story.DAYS:
+                yield from ((day, stored.record) for stored in find_records(output, window))
 
 
 if __name__ == "__main__":

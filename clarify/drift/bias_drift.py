@@ -89,10 +89,14 @@ def empty_bias_drift(
     alarms_per_month: float,
     past: Sequence[MonitorRecord],
     window: Window,
+    missing: Reason = Reason.EMPTY_WINDOW,
 ) -> BiasDrift:
-    """As :func:`check_bias_drift`, of a window without rows: every series is INCONCLUSIVE, its sums are carried on."""
+    """As :func:`check_bias_drift`, of a window that measures nothing: all is INCONCLUSIVE, sums are carried on.
+
+    ``missing``: why; a window has no rows, or rows of a single class.
+    """
     terms = _Terms(reference, rule, allowed, tolerance, windows_per_month, alarms_per_month, "")
-    return _check(terms, (), earlier_windows(past, window), window, missing=Reason.EMPTY_WINDOW)
+    return _check(terms, (), earlier_windows(past, window), window, missing=missing)
 
 
 def bias_status(drift: BiasDrift) -> tuple[Status, Reason | None, str]:

@@ -18,6 +18,7 @@ from clarify.drift.bias_drift import bias_status, check_bias_drift, empty_bias_d
 from clarify.drift.data_quality import data_quality_status
 from clarify.drift.quality_documents import statistics_document
 from clarify.drift.violations import bias_violations, feature_attribution_violations, quality_violations
+from clarify.errors import ClarifyError
 from clarify.records import AttributionDrift, BiasDrift, DataQuality, Kind, ModelQuality, MonitorRecord, Status
 from clarify.results import AnalysisResult, Notice, Reason
 from clarify.steps.attribution_reference import (
@@ -165,6 +166,15 @@ def _explained(plan: MonitorPlan, collected: CollectedWindow, reference: Attribu
     return target
 
 
+def is_single_class(error: ClarifyError) -> bool:
+    """Whether an analysis refused rows because none has a positive label, or none a positive predicted label.
+
+    AWS's analysis ends there, for its config may be wrong. A monitor's config made its reference; a small window may
+    well be so.
+    """
+    return {problem.code for problem in error.problems} <= {"DATA-NO-POSITIVE-LABEL", "DATA-NO-POSITIVE-PREDICTION"}
+
+
 # --- the check --------------------------------------------------------------------------------------------------------
 
 
@@ -175,7 +185,8 @@ class Look:
     Attributes
     ----------
     gate : of :func:`check_quality`
-    result : of the analysis that :func:`request_of` asked for, published at ``analysis_uri``; None without one
+    result : of the analysis that :func:`request_of` asked for, published at ``analysis_uri``; None without one, and
+        for rows of which AWS's metrics of bias say nothing: see :func:`is_single_class`
     past : records of earlier windows, oldest first
     """
 
@@ -219,7 +230,10 @@ def _unless_few_labels(look: Look, finding: Finding) -> Finding:
 
 def _check_bias(look: Look) -> Finding:
     plan, monitor = look.plan, look.plan.monitor
-    measure = empty_bias_drift if look.result is None else partial(check_bias_drift, look.result, key=look.key)
+    missing = Reason.EMPTY_WINDOW if look.collected.data_uri is None else Reason.SINGLE_CLASS
+    measure = partial(empty_bias_drift, missing=missing)
+    if look.result is not None:
+        measure = partial(check_bias_drift, look.result, key=look.key)
     drift = measure(
         reference=plan.bias_reference,
         rule=monitor.rule,

@@ -15,15 +15,24 @@ from clarify.config.monitor import MonitorConfig
 from clarify.data import storage
 from clarify.data.windows import window_fingerprint
 from clarify.engines.base import ReportProgress, be_silent
-from clarify.errors import ClarifyError
+from clarify.errors import ClarifyError, DataError
 from clarify.records import MonitorRecord, Status, Window, WindowCounts
-from clarify.results import Notice, Reason
+from clarify.results import AnalysisResult, Notice, Reason
 from clarify.steps.collect_window import CollectedWindow, collect_window
 from clarify.steps.due_windows import DueWindow, due_windows
 from clarify.steps.line import Call, call_directly, run_analysis
-from clarify.steps.look_at_window import Finding, Look, check, check_quality, request_of, stopped
+from clarify.steps.look_at_window import (
+    Finding,
+    Look,
+    check,
+    check_quality,
+    is_single_class,
+    request_of,
+    stopped,
+)
 from clarify.steps.monitor_plan import MonitorPlan, MonitorRequest, plan_monitor
 from clarify.steps.monitor_views import write_views
+from clarify.steps.plan import rerun_command
 from clarify.steps.record_store import Look as LastLook
 from clarify.steps.record_store import (
     Revision,
@@ -259,13 +268,27 @@ class _Window:
             gate = self.call(check_quality, self.plan, collected)
             if self.plan.monitor.kind != "data-quality" and (stop := stopped(gate)) is not None:
                 return stop
-            request = request_of(self.plan, collected, revision.analysis_uri)
-            result = None
-            if request is not None:
-                result = run_analysis(request, call=self.call, facts=self.facts, report=self.report).result
-            return self.call(check, Look(self.plan, collected, gate, result, revision.analysis_uri, tuple(past)))
+            result, notices = self._analyse(collected, revision)
+            look = Look(self.plan, collected, gate, result, revision.analysis_uri, tuple(past))
+            finding = self.call(check, look)
+            return replace(finding, notices=(*finding.notices, *notices))
         except ClarifyError as error:
             return failed(error)
+
+    def _analyse(
+        self, collected: CollectedWindow, revision: Revision
+    ) -> tuple[AnalysisResult | None, tuple[Notice, ...]]:
+        """The analysis that the check reads, if it reads one; why there is none where the rows are of one class."""
+        request = request_of(self.plan, collected, revision.analysis_uri)
+        if request is None:
+            return None, ()
+        facts = replace(self.facts, command=rerun_command(request))
+        try:
+            return run_analysis(request, call=self.call, facts=facts, report=self.report).result, ()
+        except DataError as error:
+            if self.plan.monitor.kind != "bias-drift" or not is_single_class(error):
+                raise
+            return None, notices_of(error)
 
     def _record(
         self, collected: CollectedWindow | ClarifyError, finding: Finding, revision: Revision
@@ -318,13 +341,17 @@ class _Window:
 
 def failed(error: ClarifyError) -> Finding:
     """The ERROR of a window that could not be looked at; its notices are the error's problems."""
-    notices = tuple(
+    first = error.problems[0]
+    headline = f"could not be looked at: {first.field}: received {first.received} [{first.code}]"
+    return Finding(Status.ERROR, Reason.FAILED, headline, notices=notices_of(error))
+
+
+def notices_of(error: ClarifyError) -> tuple[Notice, ...]:
+    """The problems of an error that did not end the run."""
+    return tuple(
         Notice(problem.code, problem.field, f"received {problem.received}; allowed: {problem.allowed}")
         for problem in error.problems
     )
-    first = error.problems[0]
-    headline = f"could not be looked at: {first.field}: received {first.received} [{first.code}]"
-    return Finding(Status.ERROR, Reason.FAILED, headline, notices=notices)
 
 
 def inputs_digest(plan: MonitorPlan, collected: CollectedWindow) -> str:

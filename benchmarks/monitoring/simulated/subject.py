@@ -59,6 +59,13 @@ def register(model: Pipeline, frame: pd.DataFrame, *, tracking_uri: str) -> str:
     return version
 
 
+def forget(tracking_uri: str) -> None:
+    """Remove the models of an earlier month, so that versions count from 1."""
+    client = mlflow.MlflowClient(tracking_uri)
+    if client.search_registered_models(f"name = '{MODEL}'"):
+        client.delete_registered_model(MODEL)
+
+
 def served(tracking_uri: str) -> tuple[str, Pipeline]:
     """Version and model that answer right now."""
     mlflow.set_tracking_uri(tracking_uri)
