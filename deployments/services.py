@@ -18,6 +18,7 @@ from pathlib import Path
 from deployments.processes import Process, ServiceFailed, find, free_port, programs, start, stop, wait_until
 
 POOL = "clarify-pool"
+LEAST_RUNS_AT_ONCE = 3
 START_DEADLINE_SECONDS = 300.0
 ANSWER_DEADLINE_SECONDS = 5.0
 
@@ -158,7 +159,9 @@ def _start_worker(place: Place, running: Mapping[str, Process]) -> tuple[Process
     }
     _create_pool(place, environ)
     _deploy(place, environ)
-    command = [str(programs() / "prefect"), "worker", "start", "--pool", POOL, "--type", "process"]
+    # A run is a process of some hundred megabytes: fifty monitors of one minute wait for each other.
+    at_once = str(max(LEAST_RUNS_AT_ONCE, os.cpu_count() or 1))
+    command = [str(programs() / "prefect"), "worker", "start", "--pool", POOL, "--type", "process", "--limit", at_once]
     process = start("worker", command, log=place.log("worker"), environ=environ, directory=place.checkout)
     return process, lambda: _polls(running["prefect"].address, since=process.started)
 

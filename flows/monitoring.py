@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from prefect import flow, runtime
 from prefect.logging import get_run_logger
+from prefect.states import State
 from pydantic import BaseModel, Field
 
 from clarify.config.settings import RunSettings
@@ -102,7 +103,12 @@ FLOWS = {
 
 def run_flow(kind: str, parameters: MonitorParameters) -> MonitorRun:
     """Run the flow of a kind in this process, on the configured Prefect API or Prefect's own."""
-    run: MonitorRun = FLOWS[kind](parameters)
+    state: State[Any] = FLOWS[kind](parameters, return_state=True)
+    # A window that could not be looked at fails the flow run; what was found is there all the same.
+    found = state.result(raise_on_failure=False)
+    if isinstance(found, BaseException):
+        raise found
+    run: MonitorRun = found
     return run
 
 
@@ -133,4 +139,5 @@ def _tell(tracking_uri: str | None, news: News) -> bool:
 def _scheduled() -> datetime | None:
     """The moment this run was scheduled for, however late it starts."""
     moment: datetime | None = runtime.flow_run.scheduled_start_time
-    return moment
+    # Prefect's moments are pendulum's, which do not take part in the arithmetic of ordinary ones.
+    return None if moment is None else datetime.fromtimestamp(moment.timestamp(), UTC)

@@ -23,7 +23,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from simulated import story
-from simulated.notices import save_block, start_listening
 from simulated.outcome import false_alarms, seen
 from simulated.picture import KINDS, draw_month
 from simulated.subject import forget, patients, register, served, train, write_analysis_config
@@ -79,6 +78,8 @@ def _live_through(folder: Path, day_length: timedelta) -> None:
 
 def _prepare(folder: Path, population: pd.DataFrame, day_length: timedelta) -> None:
     """Model, baseline analysis, reference, four monitors and the automation that retrains."""
+    from simulated.notices import save_block, start_listening  # Prefect reads its address when it is imported
+
     tracking = os.environ["MLFLOW_TRACKING_URI"]
     forget(tracking)
     register(train(population), population, tracking_uri=tracking)

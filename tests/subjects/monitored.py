@@ -1,8 +1,8 @@
-"""A small subject of monitoring: real patients, a real model, one reference, and traffic and labels as AWS lays them."""
+"""A small subject of monitoring: real patients and model, one reference, and traffic and labels as AWS lays them."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -91,7 +91,7 @@ def analysis_config(patients: pd.DataFrame, model: str) -> dict[str, Any]:
         "methods": {
             "pre_training_bias": {"methods": ["DPL"]},
             "post_training_bias": {"methods": ["DPPL", "AD"]},
-            "shap": {"num_samples": 48, "use_logit": True, "save_local_shap_values": True},
+            "shap": {"num_samples": 32, "use_logit": True, "save_local_shap_values": True},
             "report": {"name": "report", "title": "A reference"},
         },
         "predictor": {"model_name": model, "label_headers": ["no", "yes"]},
@@ -119,10 +119,7 @@ def _trained(patients: pd.DataFrame, path: Path) -> tuple[Any, str]:
 
 # --- traffic ----------------------------------------------------------------------------------------------------------
 
-Change = Callable[[pd.DataFrame], pd.DataFrame]
-
-
-@dataclass
+@dataclass(frozen=True)
 class Live:
     """Live data and monitors of one test, below one folder; monitors name them by relative paths.
 
@@ -131,14 +128,14 @@ class Live:
 
     subject: Monitored
     folder: Path
-    told: list[str] = field(default_factory=list)
 
     def patients(self, hour: int, n: int = WINDOW_ROWS) -> pd.DataFrame:
         """Who comes in an hour: rows named by their event, with the moment and the model's score."""
         random = np.random.default_rng([7, hour])
         drawn = self.subject.patients.iloc[random.integers(0, len(self.subject.patients), n)]
         drawn = drawn.set_axis([f"h{hour:02d}-{i:04d}" for i in range(n)])
-        return drawn.assign(moment=[at(hour) + HOUR * (i + 0.5) / n for i in range(n)], score=self.subject.scored(drawn))
+        moments = [at(hour) + HOUR * (i + 0.5) / n for i in range(n)]
+        return drawn.assign(moment=moments, score=self.subject.scored(drawn))
 
     def traffic(self, hour: int, n: int = WINDOW_ROWS, *, labelled: float = 1.0) -> pd.DataFrame:
         """An hour of captured requests; of a share of them the label is known in the hour after it."""
@@ -182,7 +179,7 @@ class Live:
         if kind in LABELLED:
             document["ground_truth"] = {"uri": "truth", "lateness": "PT6H"}
         if kind == "attribution-drift":
-            document |= {"model": self.subject.model, "explained_rows": 64, "in_process_model": True}
+            document |= {"model": self.subject.model, "explained_rows": 40, "in_process_model": True}
         written = {key: value for key, value in (document | changes).items() if value is not None}
         path = self.folder / f"{written['name']}.yaml"
         path.write_text(json.dumps(written, indent=2))              # JSON is YAML

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import numpy as np
@@ -79,10 +80,18 @@ def scores(model: Pipeline, frame: pd.DataFrame) -> np.ndarray:
 
 
 def write_analysis_config(
-    path: Path, frame: pd.DataFrame, *, before: str | list[str] = "all", after: str | list[str] = "all"
+    path: Path,
+    frame: pd.DataFrame,
+    *,
+    before: str | list[str] = "all",
+    after: str | list[str] = "all",
+    predicted: str | None = None,
 ) -> None:
-    """What columns mean, in AWS's document; ``before``, ``after``: metrics of the labels and of the predictions."""
-    document = {
+    """What columns mean, in AWS's document.
+
+    ``before``, ``after``: metrics of the labels and of the predictions; ``predicted``: a column has these, no model.
+    """
+    document: dict[str, Any] = {
         "version": "1.0",
         "dataset_type": "text/csv",
         "headers": list(frame.columns),
@@ -98,4 +107,7 @@ def write_analysis_config(
         },
         "predictor": {"model_name": f"models:/{MODEL}/1"},
     }
+    if predicted is not None:
+        del document["predictor"], document["methods"]["shap"]
+        document["predicted_label"] = predicted
     path.write_text(json.dumps(document, indent=4) + "\n", encoding="utf-8")

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import textwrap
+import time
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import get_args
@@ -170,6 +171,21 @@ def test_a_monitor_that_is_added_twice_is_one_deployment_with_the_new_schedule(p
     assert schedule["active"]
     assert schedule["schedule"]["interval"] == 6 * 3600
     assert schedule["schedule"]["anchor_date"].startswith("1970-01-01T00:00:00")
+
+
+def test_the_server_schedules_the_runs_of_a_monitor(prefect_api, register):
+    registered = register(monitor(interval="PT6H"))
+    wanted = {"deployment_id": {"any_": [str(registered.deployment_id)]}}
+    ours = {"flow_runs": wanted, "sort": "EXPECTED_START_TIME_ASC"}
+
+    deadline = time.monotonic() + 120
+    while not (runs := httpx.post(f"{prefect_api}/flow_runs/filter", json=ours).json()):
+        assert time.monotonic() < deadline, "no run was scheduled"
+        time.sleep(1)
+
+    planned = [datetime.fromisoformat(run["expected_start_time"]) for run in runs]
+    assert planned == list(next_runs(Schedule(interval="PT6H"), n=len(runs), now=datetime.now(UTC)))
+    assert {run["state"]["type"] for run in runs} == {"SCHEDULED"}
 
 
 def test_a_monitor_that_was_paused_stays_paused(prefect_api, register):
