@@ -31,7 +31,9 @@ def monitored(run: MonitorRun) -> State[MonitorRun]:
     A window that could not be looked at fails the run: that is the state on which Prefect's own tools act.
     """
     if run.status is None:
-        return Completed(name="AlreadyDone", message="every window that is due was looked at before", data=run)
+        held = [checked.due.window.name for checked in run.checked if checked.outcome == "held"]
+        message = f"somebody else is at {held[0]}" if held else "every window that is due was looked at before"
+        return Completed(name="AlreadyDone", message=message, data=run)
     message = next(record.headline for record in run.published if record.status is run.status)
     if run.status is Status.ERROR:
         return Failed(message=message, data=run)

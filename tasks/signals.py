@@ -21,6 +21,7 @@ from prefect.exceptions import MissingContextError
 from prefect.logging import get_logger, get_run_logger
 
 from clarify.records import MonitorRecord, RuleFinding, Status, Window
+from clarify.steps.monitor_views import monitor_markdown
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -39,7 +40,7 @@ ALARMING: Final = (Status.VIOLATION, Status.ERROR)
 NOTIFY: Final = "clarify: notify"
 """How the automations that pass alerts on are named."""
 
-MOST_NAMES, MOST_ROWS, LONGEST_TEXT = 10, 50, 400
+MOST_NAMES, LONGEST_TEXT = 10, 400
 MOST_TELLINGS, MOST_AUTOMATIONS = 5, 200
 PATIENCE, REMEMBERED = timedelta(minutes=1), timedelta(days=7)
 _SPACE: Final = UUID("6f1c8a52-6a0e-5b7e-9b0a-6d7c3a1f4e20")
@@ -163,35 +164,26 @@ def record_uri(record: MonitorRecord, output_uri: str) -> str:
 
 def series_in_violation(record: MonitorRecord) -> tuple[str, ...]:
     """Names of everything that the monitor's own rule holds against the window."""
-    return tuple(name for name, finding, _ in _series(record) if finding.status == Status.VIOLATION)
+    said = _findings_by_name(record)
+    of_rule = ((name, finding) for name, findings in said for finding in findings if finding.rule == record.rule)
+    return tuple(name for name, finding in of_rule if finding.status == Status.VIOLATION)
 
 
-def _series(record: MonitorRecord) -> Iterator[tuple[str, RuleFinding, tuple[float | None, float | None]]]:
-    """Every series that the rule speaks of: its name, what is said, and now and then as numbers."""
+def _findings_by_name(record: MonitorRecord) -> Iterator[tuple[str, Sequence[RuleFinding]]]:
+    """Every series that the rules speak of, and what they say."""
     if record.bias is not None:
         for series in record.bias.series:
-            then = series.reference if isinstance(series.reference, int | float) else None
-            name = f"{series.metric} {series.facet}={series.value_or_threshold}"
-            yield from _said(record, name, series.findings, (series.value, then))
+            yield f"{series.metric} {series.facet}={series.value_or_threshold}", series.findings
     if record.attribution is not None:
         for output in record.attribution.outputs:
-            yield from _said(record, f"attributions of {output.label}", output.findings, (output.ndcg, None))
+            yield f"attributions of {output.label}", output.findings
     if record.data_quality is not None:
-        yield from _said(record, "data quality", record.data_quality.findings, (None, None))
-        for d in record.data_quality.distances:
-            yield from _said(record, f"values of {d.feature}", d.findings, (d.ks if d.tested == "ks" else d.tvd, None))
+        yield "data quality", record.data_quality.findings
+        for distance in record.data_quality.distances:
+            yield f"values of {distance.feature}", distance.findings
     if record.model_quality is not None:
         for metric in record.model_quality.metrics:
-            name = f"{metric.metric} {metric.group}".rstrip()
-            yield from _said(record, name, metric.findings, (metric.value, metric.threshold))
-
-
-def _said(
-    record: MonitorRecord, name: str, findings: Sequence[RuleFinding], numbers: tuple[float | None, float | None]
-) -> Iterator[tuple[str, RuleFinding, tuple[float | None, float | None]]]:
-    for finding in findings:
-        if finding.rule == record.rule:
-            yield name, finding, numbers
+            yield f"{metric.metric} {metric.group}".rstrip(), metric.findings
 
 
 def _harmless(text: str) -> str:
@@ -382,43 +374,13 @@ def show_record(record: MonitorRecord, *, output_uri: str | None = None) -> None
     try:
         create_markdown_artifact(
             key=f"clarify-monitor-{slug_of(record.monitor)}",
-            markdown=record_page(record, output_uri=output_uri),
+            markdown=_page(record, output_uri),
             description=f"{record.monitor}: {record.status}, {record.window.start} to {record.window.end}",
         )
     except Exception as error:          # as with signals: whoever is away must not cost the finding
         _logger().error("the page of %s could not be left: %s: %s", record.monitor, type(error).__name__, error)
 
 
-def record_page(record: MonitorRecord, *, output_uri: str | None = None) -> str:
-    """A window in Markdown: what was found, from how many rows, and the series, those in violation first."""
-    counts = record.counts
-    joined = f", {counts.join_rate:.1%} of them with a label" if counts.join_rate is not None else ""
-    lines = [
-        f"# {record.monitor}: {record.status}",
-        "",
-        _cell(record.headline),
-        "",
-        f"Window {record.window.start} to {record.window.end}, revision {record.revision}: "
-        f"{counts.rows:,} rows{joined}.",
-    ]
-    if output_uri is not None:
-        lines += ["", f"Record: `{record_uri(record, output_uri)}`"]
-    series = sorted(_series(record), key=lambda said: list(_GRAVEST).index(said[1].status))
-    if series:
-        lines += ["", "| series | now | reference | status | |", "|---|---:|---:|---|---|"]
-        lines += [_row(name, finding, numbers) for name, finding, numbers in series[:MOST_ROWS]]
-    if len(series) > MOST_ROWS:
-        lines += ["", f"{len(series) - MOST_ROWS:,} more in the record."]
-    return "\n".join(lines) + "\n"
-
-
-_GRAVEST: Final = (Status.VIOLATION, Status.ERROR, Status.INCONCLUSIVE, Status.PASS)
-
-
-def _row(name: str, finding: RuleFinding, numbers: tuple[float | None, float | None]) -> str:
-    now, then = ("" if number is None else f"{number:.4g}" for number in numbers)
-    return f"| {_cell(name)} | {now} | {then} | {finding.status} | {_cell(finding.text)} |"
-
-
-def _cell(text: str) -> str:
-    return re.sub(r"([\\|*_#~])", r"\\\1", _harmless(text))
+def _page(record: MonitorRecord, output_uri: str | None) -> str:
+    page = monitor_markdown(record)
+    return page if output_uri is None else f"{page}\nRecord: `{record_uri(record, output_uri)}`\n"

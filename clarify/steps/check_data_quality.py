@@ -20,7 +20,7 @@ from clarify.engines.base import Engine
 from clarify.errors import ConfigError, Problem
 from clarify.records import DataQuality, Rule
 from clarify.steps.named_document import read_named
-from clarify.steps.quality_reference import KeptReference, count_columns, read_data_quality_reference
+from clarify.steps.quality_reference import KeptReference, count_columns
 
 UNLISTED = 3                              # unknown texts that a violation quotes
 
@@ -52,9 +52,9 @@ def open_described(config_uri: str, *, dataset_uri: str | None = None, csv_heade
     return open_dataset(config, uri, csv_header=csv_header)[0]
 
 
-def check_data_quality(
+def check_window(
     window: Source,
-    reference_uri: str,
+    kept: KeptReference,
     *,
     engine: Engine,
     rule: Rule = "decision",
@@ -63,8 +63,8 @@ def check_data_quality(
     key: str | None = None,
     columns: Sequence[str] | None = None,
     ignored: Sequence[str] = (),
-) -> DataQuality:
-    """Check a window against a reference folder or AWS's ``constraints.json``.
+) -> CheckedWindow:
+    """Check a window against a reference folder or AWS's ``constraints.json``, as it was read.
 
     Parameters
     ----------
@@ -84,26 +84,6 @@ def check_data_quality(
     DataError
         DATA-EMPTY for a window without rows, and what reading it raises.
     """
-    return check_window(
-        window, read_data_quality_reference(reference_uri), engine=engine, rule=rule,
-        alarms_per_month=alarms_per_month, windows_per_month=windows_per_month, key=key, columns=columns,
-        ignored=ignored,
-    ).quality
-
-
-def check_window(
-    window: Source,
-    kept: KeptReference,
-    *,
-    engine: Engine,
-    rule: Rule = "decision",
-    alarms_per_month: float = 1.0,
-    windows_per_month: float | None = None,
-    key: str | None = None,
-    columns: Sequence[str] | None = None,
-    ignored: Sequence[str] = (),
-) -> CheckedWindow:
-    """As :func:`check_data_quality`, with a reference that was read before and the window's statistics kept."""
     reference = kept.reference if columns is None else kept.reference.only(columns)
     counted = count_columns(window, engine, asked_of(reference))
     digests = hashlib.sha256(f"{kept.digest} {counted.digest}".encode()).hexdigest()

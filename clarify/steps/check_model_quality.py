@@ -23,7 +23,6 @@ from clarify.records import ModelQuality, Rule, Window
 __all__ = [
     "QualityCheck",
     "QualityColumns",
-    "check_model_quality",
     "examine_model_quality",
     "model_quality_status",
     "open_quality_reference",
@@ -39,25 +38,6 @@ class QualityCheck:
     quality: ModelQuality
     statistics: bytes                  # statistics.json
     violations: bytes                  # constraint_violations.json
-
-
-def check_model_quality(
-    data_uri: str,
-    config: AnalysisConfig,
-    columns: QualityColumns,
-    reference_uri: str,
-    *,
-    rule: Rule,
-    alarms_per_month: float,
-    windows_per_month: float,
-    window: Window | None = None,
-    csv_header: CsvHeader = "guess",
-) -> ModelQuality:
-    """As :func:`examine_model_quality`, without the documents."""
-    return examine_model_quality(
-        data_uri, config, columns, reference_uri, rule=rule, alarms_per_month=alarms_per_month,
-        windows_per_month=windows_per_month, window=window, csv_header=csv_header,
-    ).quality  # fmt: skip
 
 
 def examine_model_quality(

@@ -182,28 +182,36 @@ def look_at(
         return checked
 
 
-def _tell(plan: MonitorPlan, stored: StoredRecord, tell: Tell) -> None:
-    """Spread a finding once; a run that ended between publishing and telling left it to the next one."""
+def _tell(plan: MonitorPlan, stored: StoredRecord, tell: Tell) -> bool:
+    """Spread a finding once, and say whether all have heard it by now.
+
+    A run that ended between publishing and telling left it to the next one.
+    """
     marker = storage.join(stored.folder_uri, TOLD)
     if storage.exists(marker):
-        return
+        return True
     record, output_uri = stored.record, plan.monitor.output
     before = [s.record for s in find_records(output_uri, record.window) if s.record.revision < record.revision]
     past = past_records(output_uri, record.window, most=MOST_PAST)
     write_views(plan.monitor, stored, past)
-    if tell(News(plan.monitor, stored, (*past, *before))):
+    is_heard = tell(News(plan.monitor, stored, (*past, *before)))
+    if is_heard:
         storage.write_bytes(marker, b"{}\n")
+    return is_heard
 
 
 def _tell_again(plan: MonitorPlan, tell: Tell) -> None:
-    """The newest findings that did not reach everybody."""
+    """The newest findings that did not reach everybody, oldest first, as long as they do now.
+
+    Whoever is away takes minutes to be given up (MLflow: four); the windows that are due wait for one of them at most.
+    """
     for window in windows_seen(plan.monitor.output)[-MOST_TOLD_AGAIN:]:
         stored = latest(plan.monitor.output, window)
         if stored is None or storage.exists(storage.join(stored.folder_uri, TOLD)):
             continue
         with claim(window_folder(plan.monitor.output, window), digest=plan.digest) as lock:
-            if not isinstance(lock, HeldByOther):
-                _tell(plan, stored, tell)
+            if not isinstance(lock, HeldByOther) and not _tell(plan, stored, tell):
+                return
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from clarify.results import Reason
 from clarify.steps.record_store import window_folder
 from clarify.steps.window_lock import holder_of
+from flows.states import monitored as monitored_state
 from tests.faults.doomed_monitor import Worker
 from tests.subjects.monitored import Live, contents, window_of
 
@@ -77,6 +79,22 @@ def test_a_half_published_record_is_written_anew_from_new_data(live, undisturbed
     assert only(contents(stored.folder_uri)) == only(undisturbed)
 
 
+def test_what_a_killed_worker_left_is_not_vouched_for_by_a_window_that_turned_out_empty(live):
+    document = live.monitor("bias-drift")
+    live.traffic(0)
+    assert Worker(document, 1, "at the manifest").end() == -signal.SIGKILL
+    (half,) = Path(live.output("bias-drift")).glob("windows/*/r1/analysis/analysis.json")
+    live.capture(0, live.patients(0).iloc[:0])
+
+    live.run("bias-drift", 1)
+
+    (stored,) = live.records("bias-drift", 0)
+    assert stored.record.reason is Reason.EMPTY_WINDOW
+    assert not half.exists()
+    vouched = json.loads((Path(stored.folder_uri) / "manifest.json").read_text())["files"]
+    assert set(vouched) == {"record.json", "constraint_violations.json", "run.json"}
+
+
 def test_a_worker_killed_after_publishing_leaves_the_telling_to_the_next_run(live, undisturbed):
     document = live.monitor("bias-drift")
     live.traffic(0)
@@ -136,6 +154,7 @@ def test_a_run_that_finds_its_window_held_leaves_it_alone_and_says_so(live, tmp_
 
     assert [(checked.outcome, checked.stored) for checked in run.checked] == [("held", None)]
     assert (run.status, held) == (None, ())
+    assert monitored_state(run).message == f"somebody else is at {window_of(0).name}"
     assert worker.hear() == ["published"]
     assert worker.end() == 0
     assert len(live.records("bias-drift", 0)) == 1

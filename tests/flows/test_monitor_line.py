@@ -570,6 +570,27 @@ def test_a_finding_that_did_not_reach_everybody_is_told_again_by_the_next_run_on
     assert told == [("deaf", window_of(0)), ("heard", window_of(0)), ("heard", window_of(1)), ("heard", window_of(2))]
 
 
+def test_somebody_who_stays_away_is_tried_once_before_the_windows_that_are_due(live):
+    live.monitor("data-quality")
+    told = []
+
+    def deaf(news: News) -> bool:
+        told.append(news.stored.record.window)
+        return False
+
+    def heard(news: News) -> bool:
+        return not deaf(news)
+
+    for hour in range(3):
+        live.traffic(hour)
+        live.run("data-quality", hour + 1, tell=deaf)
+    live.run("data-quality", 4, tell=heard)
+
+    own = [0, 1, 2, 3]
+    again = {1: [0], 2: [0], 3: [0, 1, 2]}
+    assert told == [window_of(hour) for run in own for hour in (*again.get(run, ()), run)]
+
+
 def test_a_finding_is_told_with_those_before_it_and_the_one_it_revises(live):
     live.monitor("bias-drift")
     live.traffic(0)

@@ -52,6 +52,10 @@ def seen(records: Sequence[tuple[int, MonitorRecord]], *, retrained_on: int | No
     return found
 
 
+CHANGES_DATA = ("data-quality", "attribution-drift")
+"""Monitors of what comes in: a model that was trained again does not undo a change for them."""
+
+
 def false_alarms(
     records: Sequence[tuple[int, MonitorRecord]], *, retrained_on: int | None
 ) -> list[tuple[int, MonitorRecord]]:
@@ -60,5 +64,8 @@ def false_alarms(
     return [
         (day, record)
         for day, record in alarms(records)
-        if not any(story.on(event, day, retrained_on=retrained_on) for event in changing)
+        if not any(
+            story.on(event, day, retrained_on=None if record.kind in CHANGES_DATA else retrained_on)
+            for event in changing
+        )
     ]

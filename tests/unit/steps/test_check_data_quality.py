@@ -13,7 +13,7 @@ from clarify.engines.local import LocalEngine
 from clarify.errors import ConfigError, ConstraintsError
 from clarify.records import Status
 from clarify.results import Reason
-from clarify.steps.check_data_quality import check_data_quality, check_window, open_described
+from clarify.steps.check_data_quality import check_window, open_described
 from clarify.steps.quality_reference import read_data_quality_reference, write_data_quality_reference
 
 ROWS = 600
@@ -52,7 +52,8 @@ def reference(tmp_path, people, csv, engine):
 @pytest.fixture
 def check(csv, reference, engine):
     def checked(frame, uri=None, **options):
-        return check_data_quality(csv(frame), uri or reference, engine=engine, **options)
+        kept = read_data_quality_reference(uri or reference)
+        return check_window(csv(frame), kept, engine=engine, **options).quality
 
     return checked
 
@@ -172,7 +173,7 @@ def test_parquet_and_csv_give_the_same_distances(tmp_path, people, check, refere
     frame.to_parquet(tmp_path / "w.parquet")
     window = open_source(str(tmp_path / "w.parquet"), dataset_type="application/x-parquet")
 
-    parquet = check_data_quality(window, reference, engine=engine, key="k")
+    parquet = check_window(window, read_data_quality_reference(reference), engine=engine, key="k").quality
 
     assert parquet == check(frame, key="k")
 
@@ -226,7 +227,7 @@ def test_a_window_is_opened_through_its_config(tmp_path, people, csv, reference,
 
     source = open_described(str(tmp_path / "config.json"))
 
-    assert kinds(check_data_quality(source, reference, engine=engine)) == []
+    assert kinds(check_window(source, read_data_quality_reference(reference), engine=engine).quality) == []
 
 
 def test_a_config_without_data_is_told(tmp_path):

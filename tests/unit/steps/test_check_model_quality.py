@@ -13,7 +13,7 @@ from clarify.drift.quality_rules import model_quality_status
 from clarify.errors import ConfigError, ConstraintsError, DataError
 from clarify.records import Status, Window
 from clarify.results import Reason
-from clarify.steps.check_model_quality import QualityColumns, check_model_quality, examine_model_quality
+from clarify.steps.check_model_quality import QualityColumns, examine_model_quality
 from clarify.steps.line import run_analysis
 from clarify.steps.model_quality_reference import write_model_quality_reference
 from clarify.steps.plan import AnalysisRequest
@@ -76,9 +76,9 @@ def values(found, group=""):
 
 
 def check(data, reference, *, rule="decision", columns=COLUMNS, document=CONFIG):
-    return check_model_quality(
+    return examine_model_quality(
         data, config_of(document), columns, reference, rule=rule, alarms_per_month=1, windows_per_month=30
-    )
+    ).quality
 
 
 def test_the_reference_from_counts_holds_the_rates_of_all_rows_and_of_every_group(written, analysed, tmp_path):
