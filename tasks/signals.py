@@ -170,14 +170,14 @@ def series_in_violation(record: MonitorRecord) -> tuple[str, ...]:
 
 
 def _findings_by_name(record: MonitorRecord) -> Iterator[tuple[str, Sequence[RuleFinding]]]:
-    """Every series that the rules speak of, and what they say."""
+    """Every series that the rules speak of, and what they say; checks that the data passed before are not among them."""
     if record.bias is not None:
         for series in record.bias.series:
             yield f"{series.metric} {series.facet}={series.value_or_threshold}", series.findings
     if record.attribution is not None:
         for output in record.attribution.outputs:
             yield f"attributions of {output.label}", output.findings
-    if record.data_quality is not None:
+    if record.kind == "data-quality" and record.data_quality is not None:
         yield "data quality", record.data_quality.findings
         for distance in record.data_quality.distances:
             yield f"values of {distance.feature}", distance.findings

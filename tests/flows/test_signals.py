@@ -13,7 +13,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from clarify.records import BiasDrift, MonitorRecord, RuleFinding, SeriesDrift, Status, Window, WindowCounts
+from clarify.records import BiasDrift, DataQuality, MonitorRecord, RuleFinding, SeriesDrift, Status, Window, WindowCounts
 from clarify.results import Reason
 from flows.monitor_commands import monitor
 from tasks import signals
@@ -132,6 +132,15 @@ def test_a_signal_names_no_facet_and_no_value_unless_allowed():
     assert quiet["headline"] == "bias-drift: VIOLATION in 1 series"
     assert open_["series"] == "DPPL religion=zoroastrian"
     assert open_["headline"] == "DPPL of sex=2 went from 0.05 to 0.2"
+
+
+def test_what_the_data_checks_say_is_not_held_against_another_monitor():
+    drift = RuleFinding("decision", Status.VIOLATION, Reason.DRIFT, "bp")
+    checks = DataQuality("decision", (), (), (), (drift,))
+
+    (event,) = events_of(record("PASS", found=[series("PASS")], data_quality=checks), None, output_uri="out")
+
+    assert dict(event.payload)["series_in_violation"] == 0
 
 
 def test_a_signal_says_window_join_rate_reason_and_where_the_record_lies():
