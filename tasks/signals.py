@@ -170,7 +170,7 @@ def series_in_violation(record: MonitorRecord) -> tuple[str, ...]:
 
 
 def _findings_by_name(record: MonitorRecord) -> Iterator[tuple[str, Sequence[RuleFinding]]]:
-    """Every series that the rules speak of, and what they say; checks that the data passed before are not among them."""
+    """Every series that the rules speak of, and what they say; checks that the data passed before are none."""
     if record.bias is not None:
         for series in record.bias.series:
             yield f"{series.metric} {series.facet}={series.value_or_threshold}", series.findings

@@ -75,7 +75,7 @@ def check_bias_drift(
         facets,
         earlier_windows(past, window),
         window,
-        notices=tuple(_label_notices(reference, labels_of(sections))),
+        notices=(*_label_notices(reference, labels_of(sections)), *_size_notices(reference, facets)),
     )
 
 
@@ -350,3 +350,20 @@ def _label_notices(reference: BiasReference, labels: Sequence[ReferenceLabel]) -
                 f"the window's label is {label.label} with {label.value_or_threshold} as its positive outcome, the"
                 f" reference's is {then.label} with {then.value_or_threshold}: their metrics do not mean the same",
             )
+
+
+def _size_notices(reference: BiasReference, facets: Sequence[FacetBias]) -> Iterator[Notice]:
+    """Groups of which the window has more rows than the reference, each once."""
+    known = reference.counts_by_place
+    larger = {
+        (facet.facet, facet.value_or_threshold): (facet.counts.d.rows, known[place_of(facet)].counts.d.rows)
+        for facet in facets
+        if place_of(facet) in known and facet.counts.d.rows > known[place_of(facet)].counts.d.rows
+    }
+    for (facet, group), (now, then) in larger.items():
+        yield Notice(
+            "DRIFT-SMALL-REFERENCE",
+            facet,
+            f"the window has {now:,} rows of {group}, the reference {then:,}: the promise of the rule decision holds on"
+            " average over references, and one smaller than its windows may exceed it",
+        )

@@ -13,7 +13,16 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from clarify.records import BiasDrift, DataQuality, MonitorRecord, RuleFinding, SeriesDrift, Status, Window, WindowCounts
+from clarify.records import (
+    BiasDrift,
+    DataQuality,
+    MonitorRecord,
+    RuleFinding,
+    SeriesDrift,
+    Status,
+    Window,
+    WindowCounts,
+)
 from clarify.results import Reason
 from flows.monitor_commands import monitor
 from tasks import signals

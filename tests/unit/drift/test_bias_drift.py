@@ -218,6 +218,16 @@ def test_another_label_than_the_references_is_pointed_out():
     assert "paid back" in drift.notices[0].message
 
 
+def test_a_reference_with_fewer_rows_than_the_window_is_pointed_out():
+    small = {"a": (32, 8, 8, 32), "d": (7, 3, 3, 7)}
+
+    drift = check(analysis(decided(NOW)), bias_reference(analysis(decided(small))))
+
+    assert [(notice.code, notice.field) for notice in drift.notices] == [("DRIFT-SMALL-REFERENCE", "sex")]
+    assert "200 rows of 0, the reference 20" in drift.notices[0].message
+    assert check(analysis(decided(small)), bias_reference(analysis(decided(NOW)))).notices == ()
+
+
 # --- the window -------------------------------------------------------------------------------------------------------
 
 
