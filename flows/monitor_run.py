@@ -11,7 +11,8 @@ from flows.exit_codes import check_fail_on, exit_codes, leave_with_status
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from clarify.steps.monitor_line import CheckedWindow, MonitorRun
+    from clarify.steps.claimed_window import CheckedWindow
+    from clarify.steps.monitor_line import MonitorRun
     from clarify.steps.monitor_plan import MonitorRequest
 
 

@@ -73,6 +73,8 @@ def _live_through(folder: Path, day_length: timedelta) -> None:
         _release_late_labels(folder, number)
     _sleep_until(start + (story.DAYS + 3) * day_length)
     _wait_for_runs()
+    for kind in KINDS:
+        _clarify("monitor", "remove", f"month-{kind}", folder=folder)
     _stop_worker(place)
 
 

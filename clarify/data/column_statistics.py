@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from clarify.bias.outcome_gaps import Moments
 from clarify.data.column_types import BOOLEAN, DECIMAL, Shapes, classify, decide, declared_kind, to_kind
 from clarify.data.distinct import DistinctSketch, DistinctTally, hash_texts, hash_values
+from clarify.data.file_parts import in_order
 from clarify.data.read_ahead import read_ahead
 from clarify.data.remarks import Remarks, remark_notices
 from clarify.data.source import Source, SourceFile, dataset_digest, read_source_file
@@ -174,18 +175,13 @@ def merge_statistics(source: Source, parts: Sequence[FileStatistics]) -> SourceS
     DataError
         DATA-EMPTY when no file has a row; DATA-SCHEMA when Parquet files declare a column differently.
     """
-    ordered = sorted(parts, key=lambda part: part.file.index)
-    with_rows = [part for part in ordered if part.rows]
-    if not with_rows:
-        received = f"{len(parts)} files without a row"
-        raise DataError(Problem("DATA-EMPTY", source.uri, received, "at least one row", "check what wrote the files"))
-    columns = with_rows[0].columns
-    for part in with_rows[1:]:
+    found = in_order(source, parts)
+    columns = found.with_rows[0].columns
+    for part in found.with_rows[1:]:
         columns = tuple(a + b for a, b in zip(columns, part.columns, strict=True))
-    remarks: Remarks = sum((part.remarks for part in ordered), Counter())
-    columns = tuple(_with_texts(column, remarks) for column in columns)
-    digest = dataset_digest([part.file for part in ordered])
-    return SourceStatistics(sum(part.rows for part in ordered), columns, digest, remark_notices(remarks))
+    columns = tuple(_with_texts(column, found.remarks) for column in columns)
+    digest = dataset_digest([part.file for part in found.parts])
+    return SourceStatistics(sum(part.rows for part in found.parts), columns, digest, remark_notices(found.remarks))
 
 
 def _with_texts(column: ColumnStatistics, remarks: Remarks) -> ColumnStatistics:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from clarify.data.column_types import DECIMAL, Shapes, classify, decide, declared_kind, to_kind
 from clarify.data.combinations import Combinations, CombinationTally, add_combinations
 from clarify.data.distinct import DistinctSketch, DistinctTally, hash_numbers, hash_texts, hash_values
+from clarify.data.file_parts import in_order
 from clarify.data.read_ahead import read_ahead
 from clarify.data.remarks import Remarks, mixed_column, remark_notices
 from clarify.data.source import Source, SourceFile, dataset_digest, read_source_file
@@ -247,22 +248,15 @@ def merge_profiles(source: Source, parts: Sequence[FileProfile]) -> SourceProfil
     DataError
         DATA-EMPTY when no file has a row; DATA-SCHEMA when Parquet files declare a column differently.
     """
-    ordered = sorted(parts, key=lambda part: part.file.index)
-    with_rows = [part for part in ordered if part.rows]
-    if not with_rows:
-        received = f"{len(parts)} files without a row"
-        unmatched = any(kind == "no partner" for part in parts for kind, _ in part.remarks)
-        hint = "no row has a join key that occurs in the side table" if unmatched else "check what wrote the files"
-        raise DataError(Problem("DATA-EMPTY", source.uri, received, "at least one row", hint))
-    columns = with_rows[0].columns
-    for part in with_rows[1:]:
+    found = in_order(source, parts)
+    columns = found.with_rows[0].columns
+    for part in found.with_rows[1:]:
         columns = tuple(a.merge(b) for a, b in zip(columns, part.columns, strict=True))
-    read = replace(source, files=tuple(part.file for part in ordered))
-    combinations = reduce(add_combinations, (part.combinations for part in with_rows))
-    remarks: Remarks = sum((part.remarks for part in ordered), Counter())
-    columns = tuple(_with_texts(column, remarks) for column in columns)
-    notices = (*remark_notices(remarks), *_mixed(columns, remarks))
-    return SourceProfile(read, tuple(part.rows for part in ordered), columns, combinations, notices)
+    read = replace(source, files=tuple(part.file for part in found.parts))
+    combinations = reduce(add_combinations, (part.combinations for part in found.with_rows))
+    columns = tuple(_with_texts(column, found.remarks) for column in columns)
+    notices = (*remark_notices(found.remarks), *_mixed(columns, found.remarks))
+    return SourceProfile(read, tuple(part.rows for part in found.parts), columns, combinations, notices)
 
 
 def _with_texts(column: ColumnProfile, remarks: Remarks) -> ColumnProfile:

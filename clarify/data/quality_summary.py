@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from clarify.bias.outcome_gaps import Moments
 from clarify.data.column_statistics import ColumnStatistics, SourceStatistics
 from clarify.data.value_histogram import ValueHistogram
-from clarify.drift.quality_documents import (
+from clarify.drift.quality_values import (
     SKETCH_K,
     Bucket,
     Constraints,

@@ -3,22 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
-from clarify.drift import distances as apart
-from clarify.drift.quality_documents import (
-    Constraints,
-    Distribution,
-    FeatureConstraints,
-    FeatureStatistics,
-    NumericalStatistics,
-    Statistics,
-    StringStatistics,
-)
+from clarify.drift.quality_distances import measure_distances
+from clarify.drift.quality_reference import QualityReference
 from clarify.drift.quality_shares import ObservedColumn, ShareCheck, chance, difference, share_checks
 from clarify.errors import ConstraintsError, Problem
 from clarify.records import (
@@ -33,34 +22,8 @@ from clarify.records import (
 from clarify.results import Notice, Reason
 from clarify.verdicts import Step, holm
 
-FEWEST_ROWS: Final = 50
-FLOOR: Final = 0.05                     # smaller distances never alarm, however many rows there are
 SINGLE_LEVEL: Final = 0.05              # of one check, and the most for a window of a schedule
 NOT_BLOCKING: Final = ("baseline_drift_check", "extra_column_check")
-
-Counts = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class QualityReference:
-    """What later windows are held to. ``calibrated``: whether the distributions are ours, or buckets of AWS's."""
-
-    constraints: Constraints
-    statistics: Statistics | None = None
-    distributions: tuple[Distribution, ...] = ()
-    calibrated: bool = False
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(feature.name for feature in self.constraints.features)
-
-    def distribution(self, name: str) -> Distribution | None:
-        return next((found for found in self.distributions if found.name == name), None)
-
-    def only(self, names: Sequence[str]) -> QualityReference:
-        """The reference of some columns alone."""
-        kept = tuple(feature for feature in self.constraints.features if feature.name in names)
-        return replace(self, constraints=replace(self.constraints, features=kept))
 
 
 @dataclass(frozen=True)
@@ -88,38 +51,6 @@ class QualityTerms:
         if self.windows_per_month is None:
             return SINGLE_LEVEL
         return min(SINGLE_LEVEL, self.alarms_per_month / self.windows_per_month)
-
-
-def aws_distributions(statistics: Statistics) -> tuple[Distribution, ...]:
-    """Counts by column as AWS's ``statistics.json`` has them: ten buckets, or all texts."""
-    found = (
-        _of_numbers(feature, feature.numerical) or _of_texts(feature, feature.string)
-        for feature in statistics.features
-    )
-    return tuple(distribution for distribution in found if distribution is not None)
-
-
-def _of_texts(feature: FeatureStatistics, string: StringStatistics | None) -> Distribution | None:
-    if string is None or not string.buckets:
-        return None
-    counts = tuple(count for _, count in string.buckets)
-    categories = tuple(value for value, _ in string.buckets)
-    rest = max(0, feature.present - sum(counts))
-    return Distribution(feature.name, "categorical", (*counts, rest), feature.missing, categories=categories)
-
-
-def _of_numbers(feature: FeatureStatistics, numerical: NumericalStatistics | None) -> Distribution | None:
-    if numerical is None or not numerical.buckets:
-        return None
-    cuts: list[float] = []
-    counts = [numerical.buckets[0].count]
-    for bucket in numerical.buckets[1:]:
-        if cuts and bucket.lower <= cuts[-1]:
-            counts[-1] += bucket.count       # a bucket without width
-        else:
-            cuts.append(bucket.lower)
-            counts.append(bucket.count)
-    return Distribution(feature.name, "numeric", tuple(counts), feature.missing, tuple(cuts))
 
 
 def checks_of(reference: QualityReference, window: Mapping[str, ObservedColumn]) -> tuple[ShareCheck, ...]:
@@ -168,7 +99,7 @@ def judge(
     _refuse_chi_squared(reference, terms)
     structure = tuple(_structure(columns)) if reference.constraints.options.evaluate_constraints else ()
     shares = _judged_shares(checks, met, terms.level / 2)
-    measured, notices = _distances(reference, window, terms)
+    measured, notices = measure_distances(reference, window, level=terms.level / 2, key=terms.key)
     by_rule: dict[Rule, tuple[ConstraintViolation, ...]] = {
         rule: (*structure, *_share_violations(checks, met, shares, rule), *_drift_violations(measured, rule))
         for rule in ("sagemaker", "decision")
@@ -205,7 +136,7 @@ def quality_promise(terms: QualityTerms) -> str:
     )
 
 
-# --- columns and shares -----------------------------------------------------------------------------------------------
+# --- violations -------------------------------------------------------------------------------------------------------
 
 
 def _structure(columns: Columns) -> Iterator[ConstraintViolation]:
@@ -249,132 +180,6 @@ def _share_violations(
     for check, share in zip(checks, shares, strict=True):
         if _says(share.findings, rule) is Status.VIOLATION:
             yield ConstraintViolation(check.feature, check.check, check.description)
-
-
-# --- distances --------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Compared:
-    """Counts of one column on both sides, and random splits of them where they may be judged."""
-
-    asked: FeatureConstraints
-    distribution: Distribution
-    reference: Counts
-    window: Counts
-    undecided: Reason | None
-    splits: NDArray[np.float64] | None
-    p: float | None
-
-    @property
-    def tested(self) -> apart.Distance:
-        return "ks" if self.distribution.kind == "numeric" else "tvd"
-
-
-def _distances(
-    reference: QualityReference, window: Mapping[str, ObservedColumn], terms: QualityTerms
-) -> tuple[tuple[FeatureDistance, ...], tuple[Notice, ...]]:
-    compared: list[_Compared] = []
-    left_out: list[str] = []
-    for asked in reference.constraints.features:
-        observed = window.get(asked.name)
-        if observed is None or not asked.options.perform_comparison:
-            continue
-        found = _compared(asked, observed, reference, terms)
-        if found is None:
-            left_out.append(asked.name)
-        else:
-            compared.append(found)
-    steps = iter(holm([found.p for found in compared if found.p is not None], terms.level / 2))
-    told = tuple(_distance(found, None if found.p is None else next(steps)) for found in compared)
-    message = f"not compared, for want of values or of counts in the reference: {', '.join(map(repr, left_out))}"
-    return told, (Notice("DQ-NOT-COMPARED", "distributions", message),) if left_out else ()
-
-
-def _compared(
-    asked: FeatureConstraints, observed: ObservedColumn, reference: QualityReference, terms: QualityTerms
-) -> _Compared | None:
-    distribution = reference.distribution(asked.name)
-    if distribution is None or distribution.present == 0:
-        return None
-    before, now = np.array(distribution.counts, np.int64), _counts(distribution, observed)
-    if now.sum() == 0:
-        return None
-    undecided = None if reference.calibrated else Reason.NO_REFERENCE
-    if undecided is None and min(int(before.sum()), int(now.sum())) < FEWEST_ROWS:
-        undecided = Reason.TOO_FEW
-    found = _Compared(asked, distribution, before, now, undecided, None, None)
-    if undecided is not None:
-        return found
-    splits = apart.permuted(before, now, kind=found.tested, key=f"{terms.key}/{asked.name}")
-    return replace(found, splits=splits, p=apart.refined_p(found.tested, before, now, splits)[1])
-
-
-def _counts(distribution: Distribution, observed: ObservedColumn) -> Counts:
-    """The window's values in the reference's bins; missing ones, and texts among numbers, are findings of their own."""
-    if distribution.kind == "numeric":
-        return np.array(observed.bins, np.int64)
-    named = dict(observed.listed)
-    known = [named.get(category, 0) for category in distribution.categories]
-    return np.array([*known, observed.present - sum(known)], np.int64)
-
-
-def _distance(found: _Compared, step: Step | None) -> FeatureDistance:
-    before, now = found.reference, found.window
-    ks, tvd = float(apart.kolmogorov_smirnov(before, now)), float(apart.total_variation(before, now))
-    threshold = None
-    if step is not None and found.splits is not None:
-        threshold = apart.calibrated_threshold(found.tested, before, now, found.splits, step.threshold)
-    gap = _largest_gap(found)
-    ours = _by_decision(found, step, ks, tvd, threshold, gap)
-    return FeatureDistance(
-        found.asked.name, found.distribution.kind, ks, tvd, found.tested, threshold, found.p, gap,
-        (_by_sagemaker(found, ks), ours),
-    )
-
-
-def _by_sagemaker(found: _Compared, ks: float) -> RuleFinding:
-    options, before, now = found.asked.options, found.reference, found.window
-    if found.distribution.kind == "categorical" and options.categorical_method == "ChiSquared":
-        return RuleFinding("sagemaker", Status.INCONCLUSIVE, Reason.NOT_COMPUTED, "ChiSquared is not published by AWS")
-    if found.distribution.kind == "categorical":
-        distance, threshold = apart.largest_share_gap(before, now), options.categorical_threshold
-    else:
-        threshold = options.comparison_threshold
-        is_robust = options.comparison_method == "Robust"
-        distance = apart.robust(ks, int(before.sum()), int(now.sum())) if is_robust else ks
-    if distance > threshold:
-        told = f"Baseline drift distance: {distance} exceeds threshold: {threshold}"
-        return RuleFinding("sagemaker", Status.VIOLATION, Reason.DRIFT, told)
-    return RuleFinding("sagemaker", Status.PASS)
-
-
-def _by_decision(
-    found: _Compared, step: Step | None, ks: float, tvd: float, threshold: float | None, gap: str
-) -> RuleFinding:
-    if step is None or threshold is None:
-        words = {
-            Reason.NO_REFERENCE: "the reference has no distributions.json: distances cannot be calibrated",
-            Reason.TOO_FEW: f"fewer than {FEWEST_ROWS} values",
-        }
-        return RuleFinding("decision", Status.INCONCLUSIVE, found.undecided, words[found.undecided or Reason.TOO_FEW])
-    distance = ks if found.tested == "ks" else tvd
-    if not step.accepted:
-        return RuleFinding("decision", Status.PASS)
-    if max(ks, tvd) < FLOOR:
-        return RuleFinding("decision", Status.PASS, text=f"a change, but below {FLOOR:g}")
-    told = (
-        f"Baseline drift distance: {distance} ({found.tested.upper()}) exceeds threshold: {threshold}, "
-        f"calibrated for {int(found.window.sum()):,} values; largest gap: {gap}"
-    )
-    return RuleFinding("decision", Status.VIOLATION, Reason.DRIFT, told)
-
-
-def _largest_gap(found: _Compared) -> str:
-    """The bin whose share changed most, with both shares."""
-    before, now = found.reference / found.reference.sum(), found.window / found.window.sum()
-    place = int(np.abs(now - before).argmax())
-    return f"{found.distribution.bins[place]}: {100 * before[place]:.1f} % before, {100 * now[place]:.1f} % now"
 
 
 def _drift_violations(measured: Sequence[FeatureDistance], rule: Rule) -> Iterator[ConstraintViolation]:

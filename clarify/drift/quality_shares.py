@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import bdtrc, expit, gammaln
 
 from clarify.bias.lattice import beta_logits, quantile
-from clarify.drift.quality_documents import Distribution, FeatureConstraints, FeatureStatistics, InferredType
+from clarify.drift.quality_values import Distribution, FeatureConstraints, FeatureStatistics, InferredType
 from clarify.results import Interval
 
 NEVER_BY_CHANCE: Final = 1e-6

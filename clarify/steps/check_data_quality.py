@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from clarify.config.parse import parse_analysis_config
 from clarify.data.addressing import open_dataset
 from clarify.data.column_statistics import Against, ColumnStatistics, SourceStatistics
+from clarify.data.constraint_checks import check_constraints
 from clarify.data.csv_header import CsvHeader
-from clarify.data.expectations import check_constraints
 from clarify.data.quality_summary import inferred_type, summarise
 from clarify.data.source import Source
-from clarify.drift.data_quality import Columns, QualityReference, QualityTerms, checks_of, judge
-from clarify.drift.quality_documents import Statistics
+from clarify.drift.data_quality import Columns, QualityTerms, checks_of, judge
+from clarify.drift.quality_reference import QualityReference
 from clarify.drift.quality_shares import ObservedColumn
+from clarify.drift.quality_values import Statistics
 from clarify.engines.base import Engine
 from clarify.errors import ConfigError, Problem
 from clarify.records import DataQuality, Rule

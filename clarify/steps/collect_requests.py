@@ -13,7 +13,8 @@ from clarify.data.capture import LineFaults, Request, Sorting, each_once, of_win
 from clarify.data.ground_truth import LabelReader, Labels, Truth, choose, read_truth
 from clarify.data.payloads import UnreadablePayload
 from clarify.data.remarks import Remarks, remark_notices
-from clarify.data.windows import Asked, FeatureReader, WindowColumns, feature_columns_of, lateness
+from clarify.data.window_columns import Asked, FeatureReader, WindowColumns, feature_columns_of
+from clarify.data.window_files import lateness
 from clarify.errors import ConfigError
 from clarify.records import WindowCounts
 from clarify.results import Notice

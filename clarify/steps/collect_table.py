@@ -20,7 +20,8 @@ from clarify.data.payloads import UnreadablePayload
 from clarify.data.remarks import Remarks
 from clarify.data.storage import StoredFile
 from clarify.data.timed_table import IDS, TimedRows, once, read_timed_rows, select
-from clarify.data.windows import WindowColumns, lateness
+from clarify.data.window_columns import WindowColumns
+from clarify.data.window_files import lateness
 from clarify.errors import ConfigError, DataError, Problem
 from clarify.records import WindowCounts
 from clarify.results import Notice

@@ -14,7 +14,8 @@ from clarify.config.parse import parse_analysis_config
 from clarify.config.window_config import window_document
 from clarify.data import storage
 from clarify.data.moments import Span
-from clarify.data.windows import columns_digest, window_files, window_fingerprint, write_columns, write_merged
+from clarify.data.window_files import window_files, window_fingerprint
+from clarify.data.window_writing import columns_digest, write_columns, write_merged
 from clarify.records import Window, WindowCounts
 from clarify.results import Notice
 from clarify.steps.collect_requests import collect_requests

@@ -12,15 +12,9 @@ from clarify.data import storage
 from clarify.data.column_statistics import Against, SourceStatistics, merge_statistics, read_file_statistics
 from clarify.data.quality_summary import distributions, suggest, summarise
 from clarify.data.source import Source
-from clarify.drift.data_quality import QualityReference, aws_distributions
-from clarify.drift.quality_documents import (
-    constraints_document,
-    distributions_document,
-    read_constraints,
-    read_distributions,
-    read_statistics,
-    statistics_document,
-)
+from clarify.drift.quality_documents import constraints_document, distributions_document, statistics_document
+from clarify.drift.quality_reading import read_constraints, read_distributions, read_statistics
+from clarify.drift.quality_reference import QualityReference, aws_distributions
 from clarify.engines.base import Engine
 from clarify.errors import ConstraintsError, Problem
 

@@ -17,6 +17,7 @@ from clarify.results import AnalysisResult
 from clarify.steps.reference import (
     ANALYSIS,
     CONSTRAINTS,
+    TYPES,
     Constraints,
     PartRecord,
     Reference,
@@ -62,7 +63,7 @@ def suggest_constraints(request: SuggestRequest, *, parts: Sequence[WritePart] =
     written = [write(request, result) for write in parts]
     paths = (ANALYSIS, *(path for part in written for path in part.paths))
     bias = _bias(result)
-    if bias is None and paths == (ANALYSIS,):
+    if bias is None and not set(paths) - {ANALYSIS, TYPES}:
         raise ConstraintsError(
             Problem("REF-NOTHING", "--from", analysis_uri, "an analysis with bias metrics or explanations",
                     "ask for bias metrics in the config, run the analysis again")

@@ -15,7 +15,8 @@ from clarify.config.window_config import WindowRoles
 from clarify.data.capture import Request, Sorting
 from clarify.data.column_types import decide, shapes_of
 from clarify.data.moments import Span
-from clarify.data.windows import WindowColumns, WindowFiles
+from clarify.data.window_columns import WindowColumns
+from clarify.data.window_files import WindowFiles
 from clarify.errors import DataError, Problem
 from clarify.records import Window, WindowCounts
 from clarify.results import Notice

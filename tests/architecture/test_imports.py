@@ -74,13 +74,14 @@ DOORS = {
         "tasks/monitor_tracking.py",
         "clarify/demo.py",
     ),
-    "great_expectations": ("clarify/data/expectations.py",),
+    "great_expectations": ("clarify/data/expectations.py", "clarify/data/constraint_checks.py"),
     "fsspec": ("clarify/data/storage.py",),
     "s3fs": (),
     "boto3": (),
     "pyarrow": ("clarify/data/*", "clarify/engines/*", "clarify/endpoints/*", "clarify/steps/*", "clarify/demo.py"),
     "pandas": (
         "clarify/data/expectations.py",
+        "clarify/data/constraint_checks.py",
         "clarify/endpoints/*",  # models want frames
         "clarify/demo.py",
     ),

@@ -3,14 +3,15 @@ import pytest
 
 from clarify.drift.data_quality import (
     Columns,
-    QualityReference,
     QualityTerms,
     checks_of,
     data_quality_status,
     judge,
     quality_promise,
 )
-from clarify.drift.quality_documents import (
+from clarify.drift.quality_reference import QualityReference
+from clarify.drift.quality_shares import ObservedColumn, ShareCheck, chance, difference
+from clarify.drift.quality_values import (
     Constraints,
     Distribution,
     FeatureConstraints,
@@ -19,7 +20,6 @@ from clarify.drift.quality_documents import (
     Statistics,
     StringStatistics,
 )
-from clarify.drift.quality_shares import ObservedColumn, ShareCheck, chance, difference
 from clarify.errors import ConstraintsError
 from clarify.records import Status
 from clarify.results import Reason

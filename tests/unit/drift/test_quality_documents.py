@@ -2,8 +2,15 @@ import json
 
 import pytest
 
-from clarify.drift.data_quality import aws_distributions
 from clarify.drift.quality_documents import (
+    constraints_document,
+    distributions_document,
+    statistics_document,
+    violations_document,
+)
+from clarify.drift.quality_reading import read_constraints, read_distributions, read_statistics
+from clarify.drift.quality_reference import aws_distributions
+from clarify.drift.quality_values import (
     Bucket,
     Constraints,
     Distribution,
@@ -13,13 +20,6 @@ from clarify.drift.quality_documents import (
     NumericalStatistics,
     Statistics,
     StringStatistics,
-    constraints_document,
-    distributions_document,
-    read_constraints,
-    read_distributions,
-    read_statistics,
-    statistics_document,
-    violations_document,
 )
 from clarify.errors import ConstraintsError
 from clarify.records import ConstraintViolation

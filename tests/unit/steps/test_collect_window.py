@@ -17,7 +17,7 @@ from clarify.config.monitor import read_monitor
 from clarify.config.parse import parse_analysis_config
 from clarify.config.settings import RunSettings
 from clarify.data import storage
-from clarify.data.windows import window_fingerprint
+from clarify.data.window_files import window_fingerprint
 from clarify.errors import ConfigError, DataError
 from clarify.records import Window, WindowCounts
 from clarify.steps.collect_window import collect_window

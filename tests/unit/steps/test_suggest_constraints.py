@@ -248,5 +248,5 @@ def test_the_command_prints_files_and_digest(analysis, tmp_path):
     assert told["sha256"] == read_reference(str(tmp_path / "reference")).digest
     # The counts of the analysis are enough for the quality of the model; the rest needs attributions and rows.
     quality = [f"model_quality/{name}.json" for name in ("constraints", "groups", "statistics")]
-    assert told["files"] == ["analysis.json", *quality, "constraints.json", "manifest.json"]
+    assert told["files"] == ["analysis.json", *quality, "types.json", "constraints.json", "manifest.json"]
     assert [why.split(":")[0] for why in told["missing"]] == ["no attributions", "no data quality"]
