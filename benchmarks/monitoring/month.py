@@ -23,19 +23,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from simulated import story
-from simulated.outcome import false_alarms, seen
+from simulated.outcome import days_of_feature, false_alarms, least_ndcg, seen, windows_in_alarm
 from simulated.picture import KINDS, draw_month
 from simulated.subject import forget, patients, register, served, train, write_analysis_config
 from simulated.traffic import Day, patients_of, write_day
 
-from clarify.records import MonitorRecord
-from clarify.steps.record_store import find_records, windows_seen
+from clarify.records import MonitorRecord, Rule
+from clarify.steps.record_store import find_records, read_note, windows_seen
 from deployments.processes import stop
 from deployments.services import Place, read_record, up, write_record
 
 BASELINE_ROWS = 4_000
 ALARMS = 1_000            # a month of 43,200 minutes has 1,440 simulated ones: 0.7 false alarms in each
 TOLERANCE = 0.05          # how far a metric may leave what the baseline is known to
+QUIET_DAYS = 8
 HERE = Path(__file__).resolve().parent
 RETRAINING = "simulated-retraining/month"
 CONFIG, WATCHED = "analysis_config.json", "watched.json"
@@ -211,11 +212,28 @@ def _report(folder: Path) -> None:
         windows = len({record.window for record in mine})
         print(f"| {kind} | {windows} | {' | '.join(map(str, counts))} | {revised} | {false} |")
     print(f"\nretrained model answers from day {retrained_on}")
+    rules: tuple[Rule, ...] = ("sagemaker", "bootstrap_overlap", "decision")
+    quiet = [f"{rule} {windows_in_alarm(records, rule, until=QUIET_DAYS)}" for rule in rules]
+    print(f"windows of bias drift in alarm on days 1 to {QUIET_DAYS}, by rule: {', '.join(quiet)}")
+    print(f"days on which s5 weighs 1.5 times as much: {days_of_feature(records, 's5', factor=1.5)}; "
+          f"lowest nDCG of the month {least_ndcg(records):.4f}")
+    for kind in KINDS:
+        waits = sorted(_seconds_to_verdict(folder, kind))
+        print(f"seconds from tick to verdict, {kind}: median {waits[len(waits) // 2]:.0f}, last {waits[-1]:.0f}")
     for day, record in records:
         print(f"day {day:2d} r{record.revision} {record.kind:18s} {record.status:12s} {record.headline}")
     draw_month(records, folder / "month.png", retrained_on=retrained_on,
                false={(day, record.kind) for day, record in wrong})
     print(f"\npicture: {folder / 'month.png'}")
+
+
+def _seconds_to_verdict(folder: Path, kind: str) -> Iterator[float]:
+    output = str(folder / "monitors" / kind)
+    for window in windows_seen(output):
+        for stored in find_records(output, window)[:1]:
+            note = read_note(stored)
+            ended = datetime.fromisoformat(note.finished_at)
+            yield (ended - datetime.fromisoformat(str(note.scheduled_at))).total_seconds()
 
 
 def _records(folder: Path) -> Iterator[tuple[int, MonitorRecord]]:

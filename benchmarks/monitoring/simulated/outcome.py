@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from simulated import story
 from simulated.story import STORY, Episode
 
-from clarify.records import MonitorRecord
+from clarify.records import MonitorRecord, Rule
 
 # Which monitors an event is expected to be seen by; the others may see it too, and nobody calls that false.
 SEEN_BY = {
@@ -69,3 +69,27 @@ def false_alarms(
             for event in changing
         )
     ]
+
+
+def windows_in_alarm(records: Sequence[tuple[int, MonitorRecord]], rule: Rule, *, until: int) -> int:
+    """Windows of bias drift up to a day in which some series would alarm by a rule; first revisions."""
+    first = [record.bias for day, record in records if day <= until and record.revision == 1]
+    return sum(any(one.says(rule).status == "VIOLATION" for one in bias.series) for bias in first if bias is not None)
+
+
+def days_of_feature(records: Sequence[tuple[int, MonitorRecord]], feature: str, *, factor: float) -> list[int]:
+    """Days on which a feature's attributions are at least so many times those of the reference."""
+    return sorted(
+        day
+        for day, record in records
+        if record.attribution is not None
+        for output in record.attribution.outputs
+        for drift in output.features
+        if drift.feature == feature and drift.ratio is not None and drift.ratio >= factor
+    )
+
+
+def least_ndcg(records: Sequence[tuple[int, MonitorRecord]]) -> float:
+    """The lowest nDCG of the month."""
+    found = [record.attribution for _, record in records if record.attribution is not None]
+    return min(output.ndcg for attribution in found for output in attribution.outputs)
