@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import pandas as pd
@@ -218,8 +219,9 @@ def _report(folder: Path) -> None:
     print(f"days on which s5 weighs 1.5 times as much: {days_of_feature(records, 's5', factor=1.5)}; "
           f"lowest nDCG of the month {least_ndcg(records):.4f}")
     for kind in KINDS:
-        waits = sorted(_seconds_to_verdict(folder, kind))
-        print(f"seconds from tick to verdict, {kind}: median {waits[len(waits) // 2]:.0f}, last {waits[-1]:.0f}")
+        waits, looks = zip(*_seconds(folder, kind), strict=True)
+        print(f"seconds from tick to verdict, {kind}: median {median(waits):.0f}, longest {max(waits):.0f}; "
+              f"at the window itself: median {median(looks):.0f}, longest {max(looks):.0f}")
     for day, record in records:
         print(f"day {day:2d} r{record.revision} {record.kind:18s} {record.status:12s} {record.headline}")
     draw_month(records, folder / "month.png", retrained_on=retrained_on,
@@ -227,13 +229,14 @@ def _report(folder: Path) -> None:
     print(f"\npicture: {folder / 'month.png'}")
 
 
-def _seconds_to_verdict(folder: Path, kind: str) -> Iterator[float]:
+def _seconds(folder: Path, kind: str) -> Iterator[tuple[float, float]]:
+    """Of each window's first revision: from the tick to the verdict, and what the look itself took."""
     output = str(folder / "monitors" / kind)
     for window in windows_seen(output):
         for stored in find_records(output, window)[:1]:
             note = read_note(stored)
             ended = datetime.fromisoformat(note.finished_at)
-            yield (ended - datetime.fromisoformat(str(note.scheduled_at))).total_seconds()
+            yield (ended - datetime.fromisoformat(str(note.scheduled_at))).total_seconds(), note.seconds or 0.0
 
 
 def _records(folder: Path) -> Iterator[tuple[int, MonitorRecord]]:
