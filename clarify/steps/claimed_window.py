@@ -145,7 +145,7 @@ class ClaimedWindow:
             return None, ()
         facts = replace(self.facts, command=rerun_command(request))
         try:
-            return run_analysis(request, call=self.call, facts=facts, report=self.report).result, ()
+            return self.call(run_analysis, request, facts=facts, report=self.report).result, ()
         except DataError as error:
             if self.plan.monitor.kind != "bias-drift" or not is_single_class(error):
                 raise
