@@ -49,7 +49,7 @@ def main() -> int:
         write_day(day, rows.reset_index(drop=True), model, capture=folder / "capture", truth=folder / "truth")
     _register(folder, names, period)
     ticks = [first + number * period for number in range(TICKS)]
-    _wait(folder, names, until=ticks[-1] + period)
+    _wait(folder, names, until=ticks[-1] + 3 * period)
     _report(folder, names, ticks)
     _remove(names)
     return 0
