@@ -13,6 +13,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from clarify.config.settings import RunSettings
+from clarify.steps.line import run_analysis
 from clarify.steps.monitor_line import News, run_monitor
 from clarify.steps.monitor_plan import MonitorRequest
 from clarify.steps.record_store import publish_record
@@ -34,6 +35,8 @@ def look(document: str, hour: float, fate: str, start: float, said: Connection) 
     def call(step, /, *args, **kwargs):
         if step is publish_record:
             kwargs["make_sure"] = at_the_manifest(kwargs["make_sure"])
+        if step is run_analysis:
+            kwargs["call"] = call              # its own steps may be the last, too
         result = step(*args, **kwargs)
         if fate == f"after {step.__name__}":
             die()

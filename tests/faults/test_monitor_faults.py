@@ -18,7 +18,7 @@ FATES = (
     "after collect_window",
     "after check_quality",
     "after validate_dataset",
-    "after write_report",
+    "after run_analysis",
     "after check",
     "at the manifest",
 )

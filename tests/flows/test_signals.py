@@ -23,7 +23,7 @@ from clarify.records import (
     Window,
     WindowCounts,
 )
-from clarify.results import Reason
+from clarify.results import AwsValue, Reason
 from flows.monitor_commands import monitor
 from tasks import signals
 from tasks.monitor_tracking import log_window, numbers_of
@@ -34,8 +34,9 @@ START = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 def series(status, *, facet="sex", group="2", metric="DPPL", text=""):
-    finding = RuleFinding("decision", status, text=text)
-    return SeriesDrift("post_training", facet, group, metric, value=0.2, aws=0.2, reference=0.05, findings=(finding,))
+    finding = RuleFinding("decision", Status(status), text=text)
+    now, then = AwsValue(0.2), AwsValue(0.05)
+    return SeriesDrift("post_training", facet, group, metric, 0.2, now, then, findings=(finding,))
 
 
 def record(status, hour=0, *, monitor="income", revision=1, kind="bias-drift", found=(), **other):
