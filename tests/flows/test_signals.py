@@ -196,7 +196,7 @@ def heard(api, monitor, event="clarify."):
     return httpx.post(f"{api}/events/filter", json=asked).json()["events"]
 
 
-def eventually(question, *, seconds=20):
+def eventually(question, *, seconds=90):
     deadline = time.monotonic() + seconds
     while not (answer := question()) and time.monotonic() < deadline:
         time.sleep(0.2)
@@ -313,8 +313,8 @@ def test_an_alert_that_no_channel_took_is_shown_and_told_again(prefect_api, webh
     inbox.status = 200
     assert flow(signals.redeliver, name="redeliver", persist_result=False)("deaf") == ()
 
-    assert eventually(lambda: len(inbox.received) == 2)
-    assert [told["payload"].get("telling") for told in inbox.received] == [None, 2]
+    # Prefect may try the first telling again by itself, sooner or later.
+    assert eventually(lambda: {told["payload"].get("telling") for told in inbox.received} == {None, 2})
     assert eventually(lambda: not signals.undelivered_alerts("deaf"))
     shown = {"artifacts": {"key": {"any_": ["clarify-undelivered-deaf"]}}}
     (page,) = httpx.post(f"{prefect_api}/artifacts/filter", json=shown).json()
