@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 from uuid import UUID
 
-from clarify.config.monitor import MonitorConfig, Schedule
+from clarify.config.monitor import MonitorConfig
 from clarify.config.schedule import EPOCH, ticks_between
+from clarify.config.timing import Schedule
 from clarify.errors import ConfigError, Problem
 from clarify.records import Kind
 from deployments.services import POOL

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, get_args
@@ -15,65 +14,9 @@ from clarify.config.json_text import Path, shown
 from clarify.config.parts import Part, Text, Version
 from clarify.config.schedule import overlap_problems, schedule_problems
 from clarify.config.shape_problems import KINDS, Shape, valid
+from clarify.config.timing import SHORTEST_INTERVAL_SECONDS, Duration, Schedule, Window, seconds_of
 from clarify.errors import Problem
 from clarify.records import Kind, Rule
-
-SHORTEST_INTERVAL_SECONDS: Final = 60
-
-_TIME = r"T(\d+H)?(\d+M)?(\d+S)?"
-DURATION: Final = rf"^P(\d+W|\d+D({_TIME})?|{_TIME})$"
-OFFSET: Final = rf"^-?P(\d+W|\d+D({_TIME})?|{_TIME})$"
-_UNITS: Final = {"W": 604_800, "D": 86_400, "H": 3_600, "M": 60, "S": 1}
-
-Duration = Annotated[str, Field(pattern=DURATION, examples=["PT1H", "P1D"])]
-Offset = Annotated[str, Field(pattern=OFFSET, examples=["-P1D", "-PT6H"])]
-
-
-class Schedule(Part):
-    """When the monitor runs: one of cron, interval and rrule."""
-
-    cron: Annotated[str, Field(pattern=r"^\S+( \S+){4}$", examples=["0 * * * *"])] | None = None
-    """Five fields: minute, hour, day of month, month, day of week."""
-    interval: Duration | None = None
-    """ISO 8601 duration between two runs, such as PT1H."""
-    rrule: Annotated[str, Field(pattern=r"^(RRULE:)?FREQ=", examples=["FREQ=WEEKLY;BYDAY=MO"])] | None = None
-    """Recurrence rule of RFC 5545."""
-    timezone: Text = "UTC"
-    """Zone of the IANA database in which cron and rrule are read."""
-
-    @property
-    def interval_seconds(self) -> int:
-        """Seconds between two runs; 0 where cron or rrule says when."""
-        return _seconds(self.interval or "PT0S")
-
-
-class Window(Part):
-    """Which of the live data one run looks at."""
-
-    uri: Text
-    """File or prefix of the live data."""
-    layout: Literal["capture", "table", "batch-transform"]
-    """capture: what an endpoint captured, in folders by hour; table: CSV or Parquet; batch-transform: its manifests."""
-    time_column: Text | None = None
-    """Column of a table that says when a row happened."""
-    length: Duration | None = None
-    """ISO 8601 duration that the window covers."""
-    offset_start: Offset | None = None
-    """Start of the window, before the run: -P8D. Instead of length."""
-    offset_end: Offset = "PT0S"
-    """End of the window, before the run: -P1D waits a day for late data."""
-
-    @property
-    def start_seconds(self) -> int:
-        """Start of the window in seconds after the run, zero or less."""
-        if self.offset_start is not None:
-            return -_seconds(self.offset_start)
-        return self.end_seconds - _seconds(self.length or "PT0S")
-
-    @property
-    def end_seconds(self) -> int:
-        """End of the window in seconds after the run, zero or less."""
-        return -_seconds(self.offset_end)
 
 
 class GroundTruth(Part):
@@ -91,7 +34,7 @@ class GroundTruth(Part):
     @property
     def lateness_seconds(self) -> int:
         """How many seconds after its prediction a label may come."""
-        return _seconds(self.lateness)
+        return seconds_of(self.lateness)
 
 
 class Attributes(Part):
@@ -204,15 +147,6 @@ def monitor_schema() -> dict[str, Any]:
     }
 
 
-def _seconds(duration: str) -> int:
-    """Length of a duration of weeks, days, hours, minutes and seconds; a sign in front is AWS's way and says nothing.
-
-    >>> _seconds("-P1DT2H"), _seconds("PT90M")
-    (93600, 5400)
-    """
-    return sum(int(count) * _UNITS[unit] for count, unit in re.findall(r"(\d+)([WDHMS])", duration))
-
-
 # --- keys by themselves -----------------------------------------------------------------------------------------------
 
 _ISO = "an ISO 8601 duration of weeks, days, hours, minutes, seconds"
@@ -275,7 +209,7 @@ def _schedule_problems(schedule: Schedule) -> Iterator[Problem]:
         yield _problem("MISSING", ("schedule",), "none of them", one, 'add cron: "0 * * * *" for every hour')
     elif len(given) > 1:
         yield _problem("CONFLICT", ("schedule",), " and ".join(given), one, "keep one")
-    if schedule.interval is not None and _seconds(schedule.interval) < SHORTEST_INTERVAL_SECONDS:
+    if schedule.interval is not None and seconds_of(schedule.interval) < SHORTEST_INTERVAL_SECONDS:
         yield _problem("VALUE", ("schedule", "interval"), schedule.interval, "a minute or more", "write PT1H, say")
     try:
         ZoneInfo(schedule.timezone)

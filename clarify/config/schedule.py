@@ -8,15 +8,13 @@ from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 from importlib import import_module
 from itertools import chain, islice, pairwise, takewhile
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from clarify.config.timing import SHORTEST_INTERVAL_SECONDS, Schedule
+from clarify.config.timing import Window as WindowRule
 from clarify.errors import ConfigError, Problem
 from clarify.records import Window
-
-if TYPE_CHECKING:
-    from clarify.config.monitor import Schedule
-    from clarify.config.monitor import Window as WindowRule
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MONTH: Final = timedelta(days=30)
@@ -31,7 +29,6 @@ _SHIFT: Final = timedelta(hours=3)
 _SAMPLE: Final = timedelta(days=1456)
 _SAMPLE_START: Final = datetime(2025, 1, 1, tzinfo=UTC)
 _SAMPLE_TICKS: Final = 2_000
-_SHORTEST_SECONDS: Final = 60
 
 
 def last_tick(schedule: Schedule, at: datetime) -> datetime:
@@ -48,7 +45,7 @@ def last_tick(schedule: Schedule, at: datetime) -> datetime:
 
     Examples
     --------
-    >>> from clarify.config.monitor import Schedule
+    >>> from clarify.config.timing import Schedule
     >>> last_tick(Schedule(cron="0 9 * * *", timezone="Europe/Berlin"), datetime(2026, 7, 1, 6, 59, tzinfo=UTC))
     datetime.datetime(2026, 6, 30, 7, 0, tzinfo=datetime.timezone.utc)
     """
@@ -79,7 +76,7 @@ def windows_per_month(schedule: Schedule) -> float:
 
     Every hour gives 720, every Monday 30 / 7; the first of the month 0.99, for months are longer than 30 days.
 
-    >>> from clarify.config.monitor import Schedule
+    >>> from clarify.config.timing import Schedule
     >>> windows_per_month(Schedule(interval="PT6H"))
     120.0
     """
@@ -99,7 +96,7 @@ def windows_per_month(schedule: Schedule) -> float:
 def window_of(window: WindowRule, tick: datetime) -> Window:
     """The window that a run looks at whose scheduled moment is ``tick``.
 
-    >>> from clarify.config.monitor import Window as WindowRule
+    >>> from clarify.config.timing import Window as WindowRule
     >>> rule = WindowRule(uri="s3://live", layout="capture", offset_start="-P8D", offset_end="-P1D")
     >>> window_of(rule, datetime(2020, 1, 9, 13, tzinfo=UTC)).name
     '20200101T130000Z-20200108T130000Z'
@@ -290,7 +287,7 @@ def _rrule_problems(schedule: Schedule, rrule: str) -> Iterator[Problem]:
         return
     if not first:
         yield _never(schedule, rrule)
-    elif any((later - earlier).total_seconds() < _SHORTEST_SECONDS for earlier, later in pairwise(first)):
+    elif any((later - earlier).total_seconds() < SHORTEST_INTERVAL_SECONDS for earlier, later in pairwise(first)):
         yield Problem("CFG-MONITOR-VALUE", "schedule.rrule", rrule, "a minute or more between two runs",
                       "write FREQ=HOURLY;BYMINUTE=0;BYSECOND=0, say")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -15,8 +16,6 @@ from clarify.results import AnalysisResult
 if TYPE_CHECKING:
     from jinja2 import Template
 
-    from clarify.report.monitor_page import MonitorPage
-
 TEMPLATES = "templates"
 TEMPLATE_FILES = ("report.html", "parts.html", "dependence.html", "further.html", "monitor.html")
 
@@ -27,14 +26,13 @@ def render_report(result: AnalysisResult, provenance: Provenance) -> str:
     The same arguments give the same text. Every name from outside is cleaned before and escaped while it is
     placed; the content security policy in the file forbids scripts, requests and styles other than its own.
     """
-    style = _source("report.css")
-    return _template("report.html").render(page=page_of(result, provenance), style=style, style_hash=_hash(style))
+    return render_page("report.html", page_of(result, provenance), styles=("report.css",))
 
 
-def render_monitor(page: MonitorPage) -> str:
-    """The page of one window of a monitor, under the same rules as the report."""
-    style = _source("report.css") + _source("monitor.css")
-    return _template("monitor.html").render(page=page, style=style, style_hash=_hash(style))
+def render_page(template: str, page: object, *, styles: Sequence[str]) -> str:
+    """A template with its page placed and its styles inside, under a policy that names their hash and nothing else."""
+    style = "".join(_source(file_name) for file_name in styles)
+    return _template(template).render(page=page, style=style, style_hash=_hash(style))
 
 
 def _hash(style: str) -> str:

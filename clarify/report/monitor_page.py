@@ -16,7 +16,7 @@ from clarify.records import (
     WindowCounts,
 )
 from clarify.report import numbers
-from clarify.report.html import render_monitor
+from clarify.report.html import render_page
 from clarify.report.judged import Chip
 from clarify.report.monitor_strips import Strip, Timeline, last_windows, strips_of, timeline_of
 from clarify.report.monitor_tables import (
@@ -147,7 +147,7 @@ def monitor_page(record: MonitorRecord, history: Sequence[MonitorRecord] = ()) -
     ``history``: records of the same monitor, in any order, this one among them or not; later windows are left out.
     The same arguments give the same text. No script, no request, no style but the file's own.
     """
-    return render_monitor(page_of_monitor(record, history))
+    return render_page("monitor.html", page_of_monitor(record, history), styles=("report.css", "monitor.css"))
 
 
 def page_of_monitor(record: MonitorRecord, history: Sequence[MonitorRecord] = ()) -> MonitorPage:

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from clarify.config.monitor import Schedule, Window, read_monitor
+from clarify.config.monitor import read_monitor
 from clarify.config.schedule import (
     last_tick,
     overlap_problems,
@@ -17,6 +17,7 @@ from clarify.config.schedule import (
     window_of,
     windows_per_month,
 )
+from clarify.config.timing import Schedule, Window
 from clarify.errors import ConfigError
 
 HOUR = timedelta(hours=1)

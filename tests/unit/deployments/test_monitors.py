@@ -11,8 +11,9 @@ from typing import get_args
 import httpx
 import pytest
 
-from clarify.config.monitor import MonitorConfig, Schedule
+from clarify.config.monitor import MonitorConfig
 from clarify.config.schedule import ticks_between
+from clarify.config.timing import Schedule
 from clarify.errors import ConfigError
 from clarify.records import Kind
 from deployments.monitors import (
