@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from uuid import UUID
 
 from clarify.errors import ConfigError, Problem
-from deployments.monitors import RegisteredMonitor, connect, registered_monitors
+from deployments.monitors import (
+    MOST_AUTOMATIONS,
+    OF_ONE_MONITOR,
+    PAUSE,
+    SILENT,
+    RegisteredMonitor,
+    connect,
+    registered_monitors,
+)
 from tasks.signals import NOTIFY, OPENED, RESOLVED, RESOURCE, REVISED, resource_of
 
 if TYPE_CHECKING:
@@ -19,15 +27,13 @@ if TYPE_CHECKING:
     from prefect.events.schemas.automations import Automation, AutomationCore, EventTrigger
 
 ZOMBIES: Final = "clarify: zombie runs"
-PAUSE, SILENT, RETRAIN = "clarify: pause ", "clarify: silent ", "clarify: retrain with "
-OF_ONE_MONITOR: Final = (PAUSE, SILENT)
+RETRAIN: Final = "clarify: retrain with "
 
 WEBHOOK: Final = "webhook"
 """The type of blocks that are called; those of every other type are told to notify."""
 
 HEARTBEAT_SECONDS: Final = 180
 MISSED_HEARTBEATS: Final = 3
-MOST_AUTOMATIONS: Final = 200
 
 SUBJECT: Final = "Clarify: {{ event.payload.monitor }} {{ event.payload.status }}"
 BODY: Final = (
@@ -86,15 +92,6 @@ def install_automations(
         wanted += [_retrain(client, asked, monitors) for asked in retraining]
         installed = [_install(client, automation, there.get(automation.name)) for automation in wanted]
         return (*installed, *_remove_leftovers(client, monitors, there.values()))
-
-
-def remove_automations_of(client: SyncPrefectClient, monitor: str) -> tuple[str, ...]:
-    """Remove what acts on one monitor only, and return the names."""
-    names = [f"{prefix}{monitor}" for prefix in OF_ONE_MONITOR]
-    found = [a for a in client.read_automations(limit=MOST_AUTOMATIONS) if a.name in names]
-    for automation in found:
-        client.delete_automation(automation.id)
-    return tuple(automation.name for automation in found)
 
 
 def _install(client: SyncPrefectClient, wanted: AutomationCore, there: Automation | None) -> Installed:

@@ -33,6 +33,11 @@ ENTRYPOINTS: Final[dict[Kind, str]] = {
     "model-quality": "flows/monitoring.py:clarify_model_quality",
 }
 TAG: Final = "clarify"
+PAUSE, SILENT = "clarify: pause ", "clarify: silent "
+OF_ONE_MONITOR: Final = (PAUSE, SILENT)
+"""How the automations begin whose name ends in that of the one monitor they are about; they go with it."""
+
+MOST_AUTOMATIONS: Final = 200
 LOOKS: Final = (1 / 24, 1, 7, 35, 1500)
 """Days to look ahead or back for runs, growing."""
 
@@ -108,13 +113,20 @@ def register_monitor(
 
 def remove_monitor(name: str) -> tuple[str, ...]:
     """Delete the deployment of a monitor, and return what was deleted; what it found stays where it is."""
-    from deployments.automations import remove_automations_of
-
     with connect() as client:
         found = [(other.id, other.name) for other in _of_name(client, name)]
         for deployment_id, _ in found:
             client.delete_deployment(deployment_id)
-        return (*(deployment for _, deployment in found), *remove_automations_of(client, name))
+        return (*(deployment for _, deployment in found), *_remove_automations(client, name))
+
+
+def _remove_automations(client: SyncPrefectClient, monitor: str) -> tuple[str, ...]:
+    """Remove what acts on one monitor only, and return the names."""
+    names = [f"{prefix}{monitor}" for prefix in OF_ONE_MONITOR]
+    found = [a for a in client.read_automations(limit=MOST_AUTOMATIONS) if a.name in names]
+    for automation in found:
+        client.delete_automation(automation.id)
+    return tuple(automation.name for automation in found)
 
 
 def resume_monitor(name: str) -> tuple[str, ...]:

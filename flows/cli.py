@@ -17,6 +17,7 @@ from flows.documents import schema
 from flows.exit_codes import check_fail_on, exit_codes, leave_with_verdict, say
 from flows.monitor_commands import monitor
 from flows.monitor_run import run
+from flows.options import FailOn, Json, Tracking
 from flows.planning import plan
 from flows.propose import init
 
@@ -47,7 +48,6 @@ DatasetOption = Annotated[
     str | None, typer.Option("--dataset", metavar="URI", help="File or prefix; the config's own dataset_uri wins")
 ]
 Header = Annotated[str, typer.Option("--csv-header", metavar="present|absent|guess", help="Do CSV files name columns?")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output")]
 Seed = Annotated[int | None, typer.Option("--seed", help="Overrides the config's; neither: 0")]
 Model = Annotated[
     str | None,
@@ -61,13 +61,6 @@ Types = Annotated[
 ]
 Cross = Annotated[
     list[str] | None, typer.Option("--cross", metavar="FACET,FACET", help="Facets to be crossed. Repeatable")
-]
-FailOn = Annotated[
-    str,
-    typer.Option("--fail-on", metavar="violation|inconclusive|never", help="The mildest verdict that fails"),
-]
-Tracking = Annotated[
-    str | None, typer.Option("--tracking-uri", metavar="URI", help="MLflow; default sqlite:///.clarify/mlflow.db")
 ]
 
 

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from flows.options import Json
+
 constraints = typer.Typer(
     name="constraints",
     help="The reference that monitors compare live data with.",
@@ -24,7 +26,7 @@ def suggest(
     config: Annotated[
         str | None, typer.Option("--config", metavar="URI", help="Its config [default: where the analysis found it]")
     ] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output")] = False,
+    json_: Json = False,
 ) -> None:
     """Write the reference of a monitor from an analysis: values, intervals, counts, attributions, distributions."""
     from flows.exit_codes import exit_codes

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from flows.exit_codes import exit_codes, say
+from flows.options import Json
 
 if TYPE_CHECKING:
     from clarify.config.monitor import MonitorConfig
@@ -30,7 +31,6 @@ automations = typer.Typer(
     rich_markup_mode=None,
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output")]
 
 
 @monitor.command()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.exit_codes import check_fail_on, exit_codes, leave_with_status
+from flows.options import FailOn, Json, Tracking
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,17 +23,13 @@ def run(
         str | None, typer.Option("--at", metavar="TIME", help="Moment, ISO 8601 [default: the last tick before now]")
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Also if nothing has changed since the last look")] = False,
-    tracking_uri: Annotated[
-        str | None, typer.Option("--tracking-uri", metavar="URI", help="MLflow; default sqlite:///.clarify/mlflow.db")
-    ] = None,
+    tracking_uri: Tracking = None,
     workers: Annotated[int | None, typer.Option("--workers", help="Processes of the local engine")] = None,
-    fail_on: Annotated[
-        str, typer.Option("--fail-on", metavar="violation|inconclusive|never", help="The mildest status that fails")
-    ] = "inconclusive",
+    fail_on: FailOn = "inconclusive",
     direct: Annotated[
         bool, typer.Option("--direct", help="Without Prefect and MLflow: no events, no history there")
     ] = False,
-    json_: Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output")] = False,
+    json_: Json = False,
 ) -> None:
     """Look at the window of the last tick, and at those that were missed or have changed."""
     with exit_codes(json_):
@@ -88,7 +85,7 @@ def _print_windows(run: MonitorRun, *, as_json: bool) -> None:
 
 
 def _row(checked: CheckedWindow) -> dict[str, str | int | None]:
-    record = checked.stored.record if checked.stored is not None else None
+    record = checked.record
     return {
         "window": checked.due.window.name,
         "why": checked.due.why,

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from flows.options import Json
+
 
 def plan(
     effect: Annotated[
@@ -39,7 +41,7 @@ def plan(
         str | None, typer.Option("--policy", metavar="URI|recommended", help="Take ranges and level from it")
     ] = None,
     csv_header: Annotated[str, typer.Option("--csv-header", metavar="present|absent|guess")] = "guess",
-    json_: Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output")] = False,
+    json_: Json = False,
 ) -> None:
     """Plan sample sizes: rows needed to see a change (--effect), or the smallest change that rows show."""
     from flows.exit_codes import exit_codes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 from prefect import task
 
@@ -20,10 +20,8 @@ from clarify.steps import (
 from clarify.steps import explain as explaining
 from clarify.steps import judge as judging
 from tasks import artifacts, policies, tracking
+from tasks.calling import as_tasks
 from tasks.tracking import TrackedRun
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 @task(name="plan", task_run_name="plan", **policies.RESUMES)
@@ -133,8 +131,4 @@ OF_STEP: dict[Callable[..., Any], Any] = {
     write_report.write_report: report,
 }
 
-
-def call_as_task(step: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-    """Run a step as its task, so that it shows in the flow run."""
-    result: R = OF_STEP[step](*args, **kwargs)
-    return result
+call_as_task = as_tasks(OF_STEP)

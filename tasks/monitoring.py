@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 from prefect import task
 
 from clarify.steps import collect_window, line, look_at_window, monitor_plan, record_store
 from tasks import monitor_tracking, policies
-
-P = ParamSpec("P")
-R = TypeVar("R")
+from tasks.calling import as_tasks
 
 
 @task(name="plan-monitor", task_run_name="plan", **policies.RESUMES)
@@ -65,8 +63,4 @@ OF_STEP: dict[Callable[..., Any], Any] = {
     record_store.publish_record: publish,
 }
 
-
-def call_as_task(step: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-    """Run a step as its task, so that it shows in the flow run."""
-    result: R = OF_STEP[step](*args, **kwargs)
-    return result
+call_as_task = as_tasks(OF_STEP)

@@ -20,7 +20,6 @@ from clarify.drift.quality_values import (
     Statistics,
     StringStatistics,
 )
-from clarify.records import ConstraintViolation
 
 DISTRIBUTIONS_VERSION: Final = "1.0"
 
@@ -96,14 +95,6 @@ def _options(options: MonitoringOptions) -> dict[str, object]:
 def distributions_document(distributions: Sequence[Distribution]) -> bytes:
     """``distributions.json``, a document of ours: counts in bins, by column."""
     return _dump({"version": DISTRIBUTIONS_VERSION, "features": [asdict(found) for found in distributions]})
-
-
-def violations_document(violations: Sequence[ConstraintViolation]) -> bytes:
-    """``constraint_violations.json`` of data quality as AWS shapes it."""
-    told = [
-        {"feature_name": v.subject, "constraint_check_type": v.check, "description": v.description} for v in violations
-    ]
-    return _dump({"violations": told})
 
 
 def _dump(document: Mapping[str, object]) -> bytes:

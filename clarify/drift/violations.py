@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from clarify.records import AttributionDrift, BiasDrift, ConstraintViolation, Kind, Rule, Status
+from clarify.records import AttributionDrift, BiasDrift, ConstraintViolation, Rule, Status
 
 VERSION: Final = "1.0"
 NDCG_THRESHOLD: Final = 0.9
@@ -54,14 +54,10 @@ def feature_attribution_violations(
     return _document(found)
 
 
-def quality_violations(kind: Kind, found: Sequence[ConstraintViolation]) -> bytes:
-    """Violations of data quality (of a feature) or of model quality (of a metric); their documents have no version."""
-    if kind == "data-quality":
-        return _written({"violations": [
-            {"feature_name": v.subject, "constraint_check_type": v.check, "description": v.description} for v in found
-        ]})
+def data_quality_violations(found: Sequence[ConstraintViolation]) -> bytes:
+    """Violations of data quality, one for each feature and check; the document has no version."""
     return _written({"violations": [
-        {"constraint_check_type": v.check, "description": v.description, "metric_name": v.subject} for v in found
+        {"feature_name": v.subject, "constraint_check_type": v.check, "description": v.description} for v in found
     ]})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
@@ -55,11 +55,15 @@ Outcome = Literal["published", "already_done", "held"]
 
 @dataclass(frozen=True)
 class CheckedWindow:
-    """What became of one due window; ``stored`` is None when somebody else is at it and has published nothing yet."""
+    """What became of one due window; ``stored`` is None when somebody else is at it and has published nothing yet.
+
+    ``past``: records of earlier windows, where they were read.
+    """
 
     outcome: Outcome
     due: DueWindow
     stored: StoredRecord | None
+    past: tuple[MonitorRecord, ...] | None = None
 
     @property
     def record(self) -> MonitorRecord | None:
@@ -104,7 +108,7 @@ class ClaimedWindow:
             note=note,
             make_sure=self.lock.make_sure,
         )
-        return CheckedWindow("published", self.due, stored)
+        return CheckedWindow("published", self.due, stored, past)
 
     def _collect(self, revision: Revision) -> CollectedWindow | ClarifyError:
         try:
@@ -120,7 +124,7 @@ class ClaimedWindow:
             return error
 
     def _find(
-        self, collected: CollectedWindow | ClarifyError, revision: Revision, past: Sequence[MonitorRecord]
+        self, collected: CollectedWindow | ClarifyError, revision: Revision, past: tuple[MonitorRecord, ...]
     ) -> Finding:
         """What the window shows; an ERROR when the data fail their checks or something fails on the way."""
         if isinstance(collected, ClarifyError):
@@ -130,7 +134,7 @@ class ClaimedWindow:
             if self.plan.monitor.kind != "data-quality" and (stop := stopped(gate)) is not None:
                 return stop
             result, notices = self._analyse(collected, revision)
-            look = Look(self.plan, collected, gate, result, revision.analysis_uri, tuple(past))
+            look = Look(self.plan, collected, gate, result, revision.analysis_uri, past)
             finding = self.call(check, look)
             return replace(finding, notices=(*finding.notices, *notices))
         except ClarifyError as error:

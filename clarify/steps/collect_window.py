@@ -14,15 +14,13 @@ from clarify.config.parse import parse_analysis_config
 from clarify.config.window_config import window_document
 from clarify.data import storage
 from clarify.data.moments import Span
-from clarify.data.window_files import window_files, window_fingerprint
+from clarify.data.window_files import window_files
 from clarify.data.window_writing import columns_digest, write_columns, write_merged
 from clarify.records import Window, WindowCounts
 from clarify.results import Notice
 from clarify.steps.collect_requests import collect_requests
 from clarify.steps.collect_table import collect_table
 from clarify.steps.window_task import Collected, Task
-
-__all__ = ["CollectedWindow", "collect_window", "window_fingerprint"]
 
 CONFIG_NAME = "analysis_config.json"
 
@@ -37,7 +35,6 @@ class CollectedWindow:
     config_uri : the analysis_config.json beside it, which names the file
     columns : of the file, in order
     digest : SHA-256 over the rows, whatever files they came from
-    fingerprint : SHA-256 over names and sizes of the files that were looked at
     label, predicted_label, score_column : names among the columns, None where there is none
     merge_uri : the requests with their labels as AWS's merge job writes them, None where none were joined
     """
@@ -48,7 +45,6 @@ class CollectedWindow:
     columns: tuple[str, ...]
     counts: WindowCounts
     digest: str
-    fingerprint: str
     notices: tuple[Notice, ...] = ()
     label: str | None = None
     predicted_label: str | None = None
@@ -120,7 +116,6 @@ def _written(task: Task, found: Collected, folder_uri: str, shap_baseline: str |
         columns=roles.columns,
         counts=found.counts,
         digest=columns_digest(columns) if columns is not None else hashlib.sha256(b"").hexdigest(),
-        fingerprint=window_fingerprint(task.monitor, task.window),
         notices=(*task.files.notices, *found.notices, *more),
         label=roles.label,
         predicted_label=roles.predicted_label,

@@ -17,7 +17,7 @@ from clarify.drift.attribution_drift import attribution_status
 from clarify.drift.bias_drift import bias_status, check_bias_drift, empty_bias_drift
 from clarify.drift.data_quality import data_quality_status
 from clarify.drift.quality_documents import statistics_document
-from clarify.drift.violations import bias_violations, feature_attribution_violations, quality_violations
+from clarify.drift.violations import bias_violations, data_quality_violations, feature_attribution_violations
 from clarify.errors import ClarifyError
 from clarify.records import AttributionDrift, BiasDrift, DataQuality, Kind, ModelQuality, MonitorRecord, Status
 from clarify.results import AnalysisResult, Notice, Reason
@@ -84,7 +84,7 @@ def check_quality(plan: MonitorPlan, collected: CollectedWindow) -> Finding | No
             ignored=_no_features(plan, collected),
         )
     quality = checked.quality
-    violations = quality_violations("data-quality", quality.violations)
+    violations = data_quality_violations(quality.violations)
     documents = ((STATISTICS, statistics_document(checked.statistics)), (VIOLATIONS, violations))
     return Finding(*data_quality_status(quality), documents, data_quality=quality)
 

@@ -37,9 +37,9 @@ class MonitorRun:
     def published(self) -> tuple[MonitorRecord, ...]:
         """The records of this run."""
         return tuple(
-            checked.stored.record
+            checked.record
             for checked in self.checked
-            if checked.outcome == "published" and checked.stored is not None
+            if checked.outcome == "published" and checked.record is not None
         )
 
     @property
@@ -128,11 +128,13 @@ def look_at(
             return CheckedWindow("held", due, latest(output_uri, due.window))
         checked = ClaimedWindow(plan, due, lock, call, facts, report, now).look()
         if checked.stored is not None:
-            _tell(plan, checked.stored, tell)
+            _tell(plan, checked.stored, tell, checked.past)
         return checked
 
 
-def _tell(plan: MonitorPlan, stored: StoredRecord, tell: Tell) -> bool:
+def _tell(
+    plan: MonitorPlan, stored: StoredRecord, tell: Tell, past: tuple[MonitorRecord, ...] | None = None
+) -> bool:
     """Spread a finding once, and say whether all have heard it by now.
 
     A run that ended between publishing and telling left it to the next one.
@@ -142,7 +144,7 @@ def _tell(plan: MonitorPlan, stored: StoredRecord, tell: Tell) -> bool:
         return True
     record, output_uri = stored.record, plan.monitor.output
     before = [s.record for s in find_records(output_uri, record.window) if s.record.revision < record.revision]
-    past = past_records(output_uri, record.window, most=MOST_PAST)
+    past = past_records(output_uri, record.window, most=MOST_PAST) if past is None else past
     write_views(plan.monitor, stored, past)
     is_heard = tell(News(plan.monitor, stored, (*past, *before)))
     if is_heard:

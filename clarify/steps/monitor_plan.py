@@ -49,6 +49,7 @@ class MonitorPlan:
     monitor: MonitorConfig
     config: AnalysisConfig
     reference: Reference
+    part_uri: str                      # where the reference has what this kind is compared with
     policy: ParsedPolicy | None
     settings: RunSettings
     digest: str                        # SHA-256 over everything but the live data
@@ -69,30 +70,6 @@ class MonitorPlan:
         if self.reference.bias is None:
             raise ConfigError(_no_part(self.monitor))
         return self.reference.bias
-
-    @property
-    def part_uri(self) -> str:
-        """Where the reference has what this kind of monitor compares with: its folder, or AWS's document.
-
-        Raises
-        ------
-        ConfigError
-            CFG-MONITOR-REFERENCE, when it has nothing of the kind.
-        """
-        uri = {
-            "bias-drift": self.reference.analysis_uri,
-            "attribution-drift": self.reference.attributions_uri,
-            "data-quality": self.reference.data_quality_uri,
-            "model-quality": self.reference.model_quality_uri,
-        }[self.monitor.kind]
-        if uri is None:
-            raise ConfigError(_no_part(self.monitor))
-        return uri
-
-    def ensure_reference(self) -> None:
-        """Before any row is read: the reference has the part that this kind of monitor compares with."""
-        if (self.bias_reference if self.monitor.kind == "bias-drift" else self.part_uri) is None:
-            raise ConfigError(_no_part(self.monitor))
 
     def allowed(self, facet: str, group: str, metric: str) -> AllowedRange | None:
         """The range that the policy declares for one metric of one group."""
@@ -122,10 +99,11 @@ def plan_monitor(request: MonitorRequest, *, now: datetime | None = None) -> Mon
         attempt(errors, lambda: check_policy(policy, config.config, columns), document="policy")
     if errors or config is None or reference is None:
         raise together(errors)
-    plan = MonitorPlan(
+    return MonitorPlan(
         monitor=monitor,
         config=config.config,
         reference=reference,
+        part_uri=_part_of(monitor, reference),
         policy=policy,
         settings=settings_of(monitor, request.settings),
         digest=_digest(parsed, config, reference, policy),
@@ -134,8 +112,6 @@ def plan_monitor(request: MonitorRequest, *, now: datetime | None = None) -> Mon
         windows_per_month=windows_per_month(monitor.schedule),
         again=request.again,
     )
-    plan.ensure_reference()
-    return plan
 
 
 def read_monitor_document(uri: str) -> ParsedMonitor:
@@ -179,6 +155,18 @@ def _config(monitor: MonitorConfig) -> ParsedConfig:
 
 def _policy(monitor: MonitorConfig) -> ParsedPolicy | None:
     return read_policy_document(monitor.policy) if monitor.policy is not None else None
+
+
+def _part_of(monitor: MonitorConfig, reference: Reference) -> str:
+    uri = {
+        "bias-drift": reference.uri if reference.bias is not None else None,
+        "attribution-drift": reference.attributions_uri,
+        "data-quality": reference.data_quality_uri,
+        "model-quality": reference.model_quality_uri,
+    }[monitor.kind]
+    if uri is None:
+        raise ConfigError(_no_part(monitor))
+    return uri
 
 
 def _no_part(monitor: MonitorConfig) -> Problem:

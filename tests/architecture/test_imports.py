@@ -103,6 +103,7 @@ DOORS = {
         "flows/constraints.py",
         "flows/monitor_commands.py",
         "flows/monitor_run.py",
+        "flows/options.py",
     ),
     "cronsim": ("clarify/config/schedule.py",),
     "dateutil": ("clarify/config/schedule.py",),

@@ -6,7 +6,6 @@ from clarify.drift.quality_documents import (
     constraints_document,
     distributions_document,
     statistics_document,
-    violations_document,
 )
 from clarify.drift.quality_reading import read_constraints, read_distributions, read_statistics
 from clarify.drift.quality_reference import aws_distributions
@@ -22,7 +21,6 @@ from clarify.drift.quality_values import (
     StringStatistics,
 )
 from clarify.errors import ConstraintsError
-from clarify.records import ConstraintViolation
 
 STATISTICS = Statistics(
     6,
@@ -182,11 +180,3 @@ def test_bins_have_names_for_people():
 
     assert numeric.bins == ("below 20", "[20, 32.5)", "from 32.5")
     assert texts.bins == ("'Köln'", "all other values")
-
-
-def test_violations_have_aws_keys():
-    document = json.loads(violations_document([ConstraintViolation("age", "data_type_check", "words")]))
-
-    assert document == {
-        "violations": [{"feature_name": "age", "constraint_check_type": "data_type_check", "description": "words"}]
-    }

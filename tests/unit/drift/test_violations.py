@@ -2,7 +2,7 @@
 
 import json
 
-from clarify.drift.violations import bias_violations, feature_attribution_violations, quality_violations
+from clarify.drift.violations import bias_violations, data_quality_violations, feature_attribution_violations
 from clarify.records import (
     AttributionDrift,
     BiasDrift,
@@ -82,15 +82,10 @@ def test_attribution_drift_by_our_rule_is_told_in_its_own_words():
     assert [violation["description"] for violation in violations] == ["the order changed"]
 
 
-def test_data_quality_names_features_and_model_quality_names_metrics():
+def test_data_quality_names_features():
     age = ConstraintViolation("age", "completeness_check", "too few values")
-    recall = ConstraintViolation("recall", "LessThanThreshold", "Metric recall with 0.5 was LessThanThreshold 0.6")
 
-    assert json.loads(quality_violations("data-quality", [age])) == {"violations": [
+    assert json.loads(data_quality_violations([age])) == {"violations": [
         {"feature_name": "age", "constraint_check_type": "completeness_check", "description": "too few values"}
     ]}
-    assert json.loads(quality_violations("model-quality", [recall])) == {"violations": [
-        {"constraint_check_type": "LessThanThreshold", "metric_name": "recall",
-         "description": "Metric recall with 0.5 was LessThanThreshold 0.6"}
-    ]}
-    assert json.loads(quality_violations("data-quality", [])) == {"violations": []}
+    assert json.loads(data_quality_violations([])) == {"violations": []}
