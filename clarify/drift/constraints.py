@@ -204,14 +204,20 @@ def _read_group(
 def _number(value: object, where: str, problems: list[Problem]) -> float | None:
     if value is None:
         return None
-    try:
-        if isinstance(value, bool) or not isinstance(value, int | float | str):
-            raise ValueError
-        number = float(value)
-    except (ValueError, OverflowError):
+    number = _read_number(value)
+    if number is None:
         problems.append(_misfit(where, value, 'a number, "Infinity", "-Infinity" or null'))
         return None
     return None if math.isnan(number) else number
+
+
+def _read_number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _object(value: object, where: str, problems: list[Problem]) -> dict[str, object]:

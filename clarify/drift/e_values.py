@@ -128,14 +128,14 @@ def log_e_difference(
     n_a, n_d, edge, side, delta, pa0, pd0 = _floats(n_a, n_d, edge, side, delta, pa0, pd0)
     informed = (n_a > 0) & (n_d > 0)
     rows = np.where(informed, n_a + n_d, 1.0)
-    target = np.clip(edge + side * delta, -_LARGEST_DIFFERENCE, _LARGEST_DIFFERENCE)
-    t_a = (n_a * pa0 + n_d * pd0) / rows + target * n_d / rows
-    t_d = t_a - target
-    # Both are moved alike: the difference stays the target, which fits into the allowed rates.
+    alternative = np.clip(edge + side * delta, -_LARGEST_DIFFERENCE, _LARGEST_DIFFERENCE)
+    t_a = (n_a * pa0 + n_d * pd0) / rows + alternative * n_d / rows
+    t_d = t_a - alternative
+    # Both are moved alike: the difference stays the alternative, which fits into the allowed rates.
     up = np.maximum(_LOWEST_RATE - np.minimum(t_a, t_d), 0.0)
     down = np.maximum(np.maximum(t_a, t_d) - _HIGHEST_RATE, 0.0)
     t_a, t_d = t_a + up - down, t_d + up - down
-    informed &= (side * (target - edge) > 0) & (np.abs(edge) < 1)
+    informed &= (side * (alternative - edge) > 0) & (np.abs(edge) < 1)
     edge = np.where(informed, edge, 0.0)
     first, last = np.minimum(t_d, t_a - edge), np.maximum(t_d, t_a - edge)
 
@@ -167,10 +167,10 @@ def log_e_ratio(
     n_a, n_d, edge, side, factor, pa0, pd0 = _floats(n_a, n_d, edge, side, factor, pa0, pd0)
     informed = (n_a > 0) & (n_d > 0) & (edge > 0) & np.isfinite(edge)
     edge = np.where(informed, edge, 1.0)
-    target = edge * factor**side
-    t_a = (n_a * pa0 + n_d * pd0) / np.where(informed, n_a + n_d * target, 1.0)
-    t_a = np.clip(t_a, _LOWEST_RATE / np.minimum(1.0, target), _HIGHEST_RATE / np.maximum(1.0, target))
-    t_a, t_d = (np.clip(t, _LOWEST_RATE, _HIGHEST_RATE) for t in (t_a, target * t_a))
+    alternative = edge * factor**side
+    t_a = (n_a * pa0 + n_d * pd0) / np.where(informed, n_a + n_d * alternative, 1.0)
+    t_a = np.clip(t_a, _LOWEST_RATE / np.minimum(1.0, alternative), _HIGHEST_RATE / np.maximum(1.0, alternative))
+    t_a, t_d = (np.clip(t, _LOWEST_RATE, _HIGHEST_RATE) for t in (t_a, alternative * t_a))
     informed &= side * (t_d - edge * t_a) > 0
     first, last = np.minimum(t_a, t_d / edge), np.maximum(t_a, t_d / edge)
 
@@ -187,9 +187,9 @@ def log_e_ratio(
 def log_e_rate(x: ArrayLike, n: ArrayLike, edge: ArrayLike, side: ArrayLike, delta: ArrayLike) -> Values:
     """Log e-values of one rate against an edge: one binomial, the null point is the edge itself."""
     n, edge, side, delta = _floats(n, edge, side, delta)
-    target = np.clip(edge + side * delta, _LOWEST_RATE, _HIGHEST_RATE)
-    informed = (n > 0) & (edge > 0) & (edge < 1) & (side * (target - edge) > 0)
-    return np.where(informed, _log_ratio(x, n, target, np.where(informed, edge, 0.5)), 0.0)
+    alternative = np.clip(edge + side * delta, _LOWEST_RATE, _HIGHEST_RATE)
+    informed = (n > 0) & (edge > 0) & (edge < 1) & (side * (alternative - edge) > 0)
+    return np.where(informed, _log_ratio(x, n, alternative, np.where(informed, edge, 0.5)), 0.0)
 
 
 def log_e_scores(tail_mass: ArrayLike, tilt: ArrayLike) -> Values:

@@ -155,7 +155,7 @@ def _tell(
 def _tell_again(plan: MonitorPlan, tell: Tell) -> None:
     """The newest findings that did not reach everybody, oldest first, as long as they do now.
 
-    Whoever is away takes minutes to be given up (MLflow: four); the windows that are due wait for one of them at most.
+    Whoever is away takes minutes to be given up; the windows that are due wait for one of them at most.
     """
     for window in windows_seen(plan.monitor.output)[-MOST_TOLD_AGAIN:]:
         stored = latest(plan.monitor.output, window)

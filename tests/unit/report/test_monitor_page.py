@@ -4,7 +4,6 @@ import base64
 import hashlib
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
@@ -16,41 +15,7 @@ from clarify.report.monitor_tables import MOST_ROWS
 from clarify.report.words import FORBIDDEN, plain
 from clarify.results import Reason
 from tests.unit.report import monitor_examples as examples
-
-VOID = {"meta", "path", "use", "br"}
-
-
-class Outline(HTMLParser):
-    """Tags with attributes, text, and whether every tag was closed."""
-
-    def __init__(self, page):
-        super().__init__(convert_charrefs=True)
-        self.tags, self.texts, self.open, self.is_balanced = [], [], [], True
-        self.feed(page)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        self.is_balanced &= bool(self.open) and self.open.pop() == tag
-
-    def handle_data(self, data):
-        if "style" not in self.open:
-            self.texts.append(data)
-
-    @property
-    def attributes(self):
-        return [(name, value) for _, attrs in self.tags for name, value in attrs.items()]
-
-    @property
-    def text(self):
-        return " ".join("".join(self.texts).split())
-
+from tests.unit.report.outlines import Outline
 
 EVERY = [(kind, status) for kind in KINDS for status in Status]
 

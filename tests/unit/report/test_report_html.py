@@ -4,13 +4,13 @@ import base64
 import hashlib
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
 
 from clarify.report.html import render_report
 from tests.unit.report import report_examples as examples
+from tests.unit.report.outlines import Outline
 
 RESULTS = {
     "credit": examples.credit_result(),
@@ -18,38 +18,6 @@ RESULTS = {
     "hostile": examples.hostile_result(),
     "crowded": examples.crowded_result(15),
 }
-VOID = {"meta", "path", "circle", "rect", "use", "br", "text"} - {"text"}
-
-
-class Outline(HTMLParser):
-    """Tags with their attributes, texts by tag, and whether every tag was closed."""
-
-    def __init__(self, page):
-        super().__init__(convert_charrefs=True)
-        self.tags, self.texts, self.open, self.is_balanced = [], {}, [], True
-        self.feed(page)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        self.is_balanced &= bool(self.open) and self.open.pop() == tag
-
-    def handle_data(self, data):
-        for tag in self.open[-1:]:
-            self.texts.setdefault(tag, []).append(data)
-
-    @property
-    def attributes(self):
-        return [(name, value) for _, attrs in self.tags for name, value in attrs.items()]
-
-    def text_of(self, tag):
-        return "".join(self.texts.get(tag, []))
 
 
 @pytest.fixture(scope="module")
