@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 TEMPLATES = "templates"
-TEMPLATE_FILES = ("report.html", "parts.html", "dependence.html", "further.html", "monitor.html")
+TEMPLATE_FILES = (
+    "report.html", "parts.html", "forest.html", "explanations.html", "dependence.html", "further.html", "monitor.html",
+)
+REPORT_STYLES = ("report.css", "forest.css", "explanations.css", "paper.css")
 
 
 def render_report(result: AnalysisResult, provenance: Provenance) -> str:
@@ -26,7 +29,7 @@ def render_report(result: AnalysisResult, provenance: Provenance) -> str:
     The same arguments give the same text. Every name from outside is cleaned before and escaped while it is
     placed; the content security policy in the file forbids scripts, requests and styles other than its own.
     """
-    return render_page("report.html", page_of(result, provenance), styles=("report.css",))
+    return render_page("report.html", page_of(result, provenance), styles=REPORT_STYLES)
 
 
 def render_page(template: str, page: object, *, styles: Sequence[str]) -> str:

@@ -147,7 +147,7 @@ def monitor_page(record: MonitorRecord, history: Sequence[MonitorRecord] = ()) -
     ``history``: records of the same monitor, in any order, this one among them or not; later windows are left out.
     The same arguments give the same text. No script, no request, no style but the file's own.
     """
-    return render_page("monitor.html", page_of_monitor(record, history), styles=("report.css", "monitor.css"))
+    return render_page("monitor.html", page_of_monitor(record, history), styles=("report.css", "forest.css", "monitor.css", "paper.css"))
 
 
 def page_of_monitor(record: MonitorRecord, history: Sequence[MonitorRecord] = ()) -> MonitorPage:

@@ -44,6 +44,7 @@ REASONS: dict[Reason, str] = {
     Reason.DATA_QUALITY: "the data did not pass their checks, so nothing else was looked at",
     Reason.FAILED: "the window could not be looked at",
     Reason.NOTHING_JUDGED: "nothing has an allowed range",
+    Reason.WITHHELD: "too few rows stand behind it to be shown here",
     Reason.DRIFT: "it has left its allowed range",
 }
 

@@ -12,6 +12,7 @@ from clarify.config.cross import cross_problems
 from clarify.config.declared_types import DeclaredTypes, read_declared_types, unknown_columns
 from clarify.config.parse import ParsedConfig, ensure_runnable, parse_analysis_config
 from clarify.config.policy import ParsedPolicy
+from clarify.config.presentation import Presentation
 from clarify.config.settings import RunSettings
 from clarify.config.shap_options import ShapOptions, group_option
 from clarify.data.addressing import open_dataset
@@ -32,7 +33,7 @@ class AnalysisRequest:
 
     ``config`` is a URI; ``dataset_uri`` serves when the config names no ``dataset_uri`` of its own; ``seed`` wins
     over the config's. ``policy``: URI of the allowed ranges, or ``recommended``; ``types``: URI of the declared column
-    types; ``cross``: facets to be crossed, by name.
+    types; ``cross``: facets to be crossed, by name; ``presentation``: how much pages and views show.
     """
 
     config: str
@@ -44,6 +45,7 @@ class AnalysisRequest:
     policy: str | None = None
     types: str | None = None
     cross: tuple[tuple[str, ...], ...] = ()
+    presentation: Presentation = field(default_factory=Presentation)
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class AnalysisPlan:
     policy: ParsedPolicy | None = None
     declared: DeclaredTypes | None = None
     cross: tuple[tuple[str, ...], ...] = ()
+    presentation: Presentation = field(default_factory=Presentation)
 
     @property
     def needs_endpoint(self) -> bool:
@@ -101,6 +104,7 @@ def plan_analysis(request: AnalysisRequest) -> AnalysisPlan:
         policy=brief.policy,
         declared=brief.declared,
         cross=request.cross,
+        presentation=request.presentation,
     )
 
 

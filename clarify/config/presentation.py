@@ -1,0 +1,30 @@
+"""What a page may show to those who will read it: names or numbers, and how small a count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from clarify.errors import ConfigError, Problem
+
+MOST_SUPPRESSED = 1_000
+
+
+@dataclass(frozen=True)
+class Presentation:
+    """How much the pages and views of one analysis show; documents for machines are never touched.
+
+    ``mask_names``: facets, groups, features, labels, model and data appear under numbers ("feature 07").
+    ``suppress_below``: no count from 1 up to this one, exclusive, can be read off or worked out; 0 shows all.
+    ``individual_rows``: single rows are drawn and explained.
+    """
+
+    mask_names: bool = False
+    suppress_below: int = 0
+    individual_rows: bool = True
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.suppress_below <= MOST_SUPPRESSED:
+            raise ConfigError(
+                Problem("CFG-SUPPRESS", "suppress_below", str(self.suppress_below), f"0 to {MOST_SUPPRESSED}",
+                        "0 shows every count; 10 is usual where rows are people")
+            )
