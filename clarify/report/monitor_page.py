@@ -48,6 +48,7 @@ from clarify.results import Notice, Reason
 LONGEST_HEADLINE = 600
 MOST_NOTICES = 50
 MOST_MARKDOWN_ROWS = 10
+STYLES = ("report.css", "forest.css", "monitor.css", "paper.css")
 
 KINDS: dict[Kind, str] = {
     "bias-drift": "Bias drift",
@@ -147,7 +148,7 @@ def monitor_page(record: MonitorRecord, history: Sequence[MonitorRecord] = ()) -
     ``history``: records of the same monitor, in any order, this one among them or not; later windows are left out.
     The same arguments give the same text. No script, no request, no style but the file's own.
     """
-    return render_page("monitor.html", page_of_monitor(record, history), styles=("report.css", "forest.css", "monitor.css", "paper.css"))
+    return render_page("monitor.html", page_of_monitor(record, history), styles=STYLES)
 
 
 def page_of_monitor(record: MonitorRecord, history: Sequence[MonitorRecord] = ()) -> MonitorPage:
