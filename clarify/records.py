@@ -112,6 +112,7 @@ class SeriesDrift:
     pooled_windows: int = 0
     pooled_rows: int = 0                      # rows of facet d in them
     findings: tuple[RuleFinding, ...] = ()
+    since_reset: int | None = None            # windows since the last alarm or other range, this one among them
 
     @property
     def key(self) -> tuple[Stage, str, str, str]:
@@ -131,6 +132,8 @@ class BiasDrift:
     alarm_at: float                           # evidence that is an alarm, in false alarms: windows x series / budget
     promise: str                              # what the monitor's own rule promises, in words
     notices: tuple[Notice, ...] = ()
+    alarms_per_month: float | None = None     # false alarms that are bearable; None: not recorded
+    windows_per_month: float | None = None    # that the schedule opens; None: not recorded
 
 
 @dataclass(frozen=True)

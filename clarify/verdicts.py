@@ -7,13 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from clarify.bias.deciding import binding_limits, in_agreement, interval_at
 from clarify.bias.lattice import N_POINTS
 from clarify.config.columns import listed
-from clarify.config.policy import LIMITS, Policy
+from clarify.config.policy import Policy
 from clarify.results import (
     BiasSection,
     DetectableChange,
     FacetBias,
+    Interval,
     Judgement,
     MetricValue,
     Notice,
@@ -127,8 +129,9 @@ def decide(
     Returns
     -------
     VerdictSection
-        Judgements by stage, facet, group and metric. Two-sided p-values, so a verdict that stands alone agrees with
-        the interval at ``1 - level``: PASS when it lies inside the range, VIOLATION when it lies outside.
+        Judgements by stage, facet, group and metric. Two-sided p-values, so every verdict agrees with the interval at
+        1 minus the level that its p had to reach, ``Judgement.deciding``: PASS when it lies inside the range, VIOLATION
+        when it lies apart from it. For a verdict that stands alone that is the interval at ``1 - level``.
 
     Notes
     -----
@@ -156,7 +159,8 @@ def decide(
         *unmatched(policy, sections),
     )
     return VerdictSection(
-        policy.name, policy_digest, policy.level, policy.family, len(steps), tuple(decided), tuple(notices)
+        policy.name, policy_digest, policy.level, policy.family, len(steps), tuple(decided), tuple(notices),
+        policy.small_group,
     )
 
 
@@ -207,7 +211,16 @@ def _judgement(pair: _Pair, leader: _Pair, step: Step | None, level: float) -> J
         evidence=pair.evidence,
         reason=_reason(leader, level) if verdict is Verdict.INCONCLUSIVE else None,
         threshold=None if step is None else step.threshold,
+        deciding=None if step is None else _deciding(pair, verdict, step.threshold),
     )
+
+
+def _deciding(pair: _Pair, verdict: Verdict, threshold: float) -> Interval | None:
+    """The interval by which the verdict can be read off; None for a sampled flip test, whose counts are not kept."""
+    found = interval_at(pair.bias, pair.metric.name, threshold)
+    if found is None:
+        return None
+    return in_agreement(found, verdict, *binding_limits(pair.metric.name, pair.evidence.low, pair.evidence.high))
 
 
 def _is_open(judgement: Judgement) -> bool:
@@ -230,15 +243,8 @@ def _missing_facet(bias: FacetBias) -> Reason | None:
 def _detectable(pair: _Pair, level: float) -> DetectableChange | None:
     from clarify.bias.power import detectable_change  # work for reports that leave something open
 
-    least, greatest = LIMITS[pair.metric.name]
-    low, high = pair.evidence.low, pair.evidence.high
-    return detectable_change(
-        pair.metric.name,
-        pair.bias.counts,
-        None if low is None or low <= least else low,      # nothing can lie beyond the end of the scale
-        None if high is None or high >= greatest else high,
-        level=level,
-    )
+    low, high = binding_limits(pair.metric.name, pair.evidence.low, pair.evidence.high)
+    return detectable_change(pair.metric.name, pair.bias.counts, low, high, level=level)
 
 
 # --- what the reader must know ---------------------------------------------------------------------------------

@@ -33,17 +33,13 @@ def plan_analysis(*args: Any) -> Any:
 @task(name="validate", task_run_name="validate", **policies.RESUMES)
 def validate(*args: Any) -> Any:
     """Profile, check and stage the dataset."""
-    data = validate_dataset.validate_dataset(*args)
-    artifacts.show_validation(data.outcome)
-    return data
+    return validate_dataset.validate_dataset(*args)
 
 
 @task(name="pre-training-bias", task_run_name="pre-training-bias", **policies.RESUMES)
 def pre_training_bias(*args: Any) -> Any:
     """Measure bias in the labels."""
-    section = measure_bias.measure_pre_training_bias(*args)
-    artifacts.show_bias(section)
-    return section
+    return measure_bias.measure_pre_training_bias(*args)
 
 
 @task(name="provision-endpoint", task_run_name="provision-endpoint", **policies.NEVER_REPEATED)
@@ -61,25 +57,19 @@ def predict_rows(*args: Any) -> Any:
 @task(name="post-training-bias", task_run_name="post-training-bias", **policies.RESUMES)
 def post_training_bias(*args: Any) -> Any:
     """Measure bias in the predicted labels."""
-    section = measure_bias.measure_post_training_bias(*args)
-    artifacts.show_bias(section)
-    return section
+    return measure_bias.measure_post_training_bias(*args)
 
 
 @task(name="explain", task_run_name="explain", **policies.RESUMES)
 def explain(*args: Any) -> Any:
     """Attribute every score to the features."""
-    explanations = explaining.explain(*args)
-    artifacts.show_explanations(explanations.section)
-    return explanations
+    return explaining.explain(*args)
 
 
 @task(name="partial-dependence", task_run_name="partial-dependence", **policies.RESUMES)
 def vary_features(*args: Any) -> Any:
     """Mean predictions as single features take other values."""
-    dependence = partial_dependence.partial_dependence(*args)
-    artifacts.show_dependence(dependence)
-    return dependence
+    return partial_dependence.partial_dependence(*args)
 
 
 @task(name="closer-looks", task_run_name="closer-looks", **policies.RESUMES)
@@ -91,9 +81,7 @@ def look_closer(*args: Any) -> Any:
 @task(name="judge", task_run_name="judge", **policies.RESUMES)
 def judge(*args: Any) -> Any:
     """Hold the metrics against the allowed ranges."""
-    verdicts = judging.judge(*args)
-    artifacts.show_verdicts(verdicts)
-    return verdicts
+    return judging.judge(*args)
 
 
 @task(name="release-endpoint", task_run_name="release-endpoint", **policies.NEVER_REPEATED)
@@ -106,14 +94,15 @@ def release(*args: Any) -> None:
 def report(*args: Any) -> Any:
     """Write and publish the documents."""
     published = write_report.write_report(*args)
-    artifacts.show_report(published)
+    artifacts.show_analysis(published)
     return published
 
 
 @task(name="log-to-mlflow", task_run_name="log-to-mlflow", **policies.RESUMES)
 def log_to_mlflow(run: TrackedRun, published: Any, engine: str) -> None:
-    """Log parameters, metrics, dataset, model and documents."""
+    """Log parameters, metrics, dataset, model and documents; say where the report can be opened."""
     tracking.log_analysis(run, published, engine=engine)
+    artifacts.show_link(published, tracking.report_address(run, published))
 
 
 OF_STEP: dict[Callable[..., Any], Any] = {

@@ -1,61 +1,46 @@
-"""What each task leaves in Prefect's pages: tables and a page of Markdown, one key per fact, the same every run."""
+"""What an analysis leaves in Prefect: one key per fact and subject, the same every run, so that versions line up."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
-
-from clarify.results import VerdictSection
-from clarify.steps.explain import ExplanationSection
-from clarify.steps.measure_bias import BiasSection
-from clarify.steps.partial_dependence import PartialDependence
 from clarify.steps.summarise import (
-    bias_table,
+    Table,
+    check_table,
     dependence_table,
     explanation_table,
     markdown_summary,
-    metric_rows,
+    shown_of,
+    subject_slug,
     validation_table,
-    verdict_table,
 )
-from clarify.steps.validate_dataset import ValidationOutcome
 from clarify.steps.write_report import PublishedAnalysis
 
 
-def show_validation(outcome: ValidationOutcome) -> None:
-    """Every expectation, its severity, and how many rows broke it."""
-    create_table_artifact(key="clarify-validation", table=validation_table(outcome), description="Checks of the data")
+def show_analysis(published: PublishedAnalysis) -> None:
+    """The findings as a page; checks, attributions, partial dependence and the checks of the data as tables."""
+    result = shown_of(published)
+    page = markdown_summary(result, report_uri=published.report_uri, evidence=published.evidence_digest)
+    create_markdown_artifact(key=_key(published, "summary"), markdown=page, description="Findings")
+    _show_table(published, "verdicts", check_table(result), "Every check, the worst of each group first")
+    _show_table(published, "validation", validation_table(result.validation), "Checks of the data")
+    if result.explanations is not None:
+        _show_table(published, "attributions", explanation_table(result.explanations), "Global attributions")
+    _show_table(published, "partial-dependence", dependence_table(result.partial_dependence), "Partial dependence")
 
 
-def show_bias(section: BiasSection) -> None:
-    """Every metric of one stage with its interval."""
-    stage = section.stage.replace("_", "-")
-    create_table_artifact(key=f"clarify-{stage}-bias", table=bias_table(section), description=f"{stage} bias")
-
-
-def show_explanations(section: ExplanationSection) -> None:
-    """Global attributions of every output."""
-    create_table_artifact(
-        key="clarify-attributions", table=explanation_table(section), description="Global attributions"
+def show_link(published: PublishedAnalysis, uri: str) -> None:
+    """Where the report can be opened: in MLflow when that is a server, else the place of the file."""
+    create_link_artifact(
+        key=_key(published, "report"), link=uri, link_text="Report", description="The report of this analysis"
     )
 
 
-def show_dependence(found: tuple[PartialDependence, ...]) -> None:
-    """How far the mean prediction moves with each varied feature."""
-    create_table_artifact(
-        key="clarify-partial-dependence", table=dependence_table(found), description="Partial dependence"
-    )
+def _show_table(published: PublishedAnalysis, fact: str, rows: Table, description: str) -> None:
+    if rows:
+        create_table_artifact(key=_key(published, fact), table=rows, description=description)
 
 
-def show_verdicts(section: VerdictSection) -> None:
-    """Every check of the policy with its verdict."""
-    create_table_artifact(key="clarify-verdicts", table=verdict_table(section), description="Verdicts")
-
-
-def show_report(published: PublishedAnalysis) -> None:
-    """The findings as a page, all checks as a table."""
-    page = f"{markdown_summary(published.result)}\nReport: `{published.report_uri}`\n"
-    create_markdown_artifact(key="clarify-summary", markdown=page, description="Findings")
-    rows = [asdict(row) for row in metric_rows(published.result)]
-    create_table_artifact(key="clarify-checks", table=rows, description="All checks")
+def _key(published: PublishedAnalysis, fact: str) -> str:
+    """Lower case, digits and dashes, as Prefect wants it."""
+    return f"clarify-{subject_slug(shown_of(published))}-{fact}"

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from clarify.steps.lineage import AnalysisLineage, lineage_of, subject_of
 from clarify.steps.plan import AnalysisRequest
+from clarify.steps.summarise import link_to, model_note, with_note, without_secrets
 from clarify.steps.write_report import PublishedAnalysis
 
 T = TypeVar("T")
@@ -22,6 +23,8 @@ DEFAULT_TRACKING_URI = "sqlite:///.clarify/mlflow.db"
 DEFAULT_ARTIFACTS = ".clarify/mlartifacts"
 MOST_METRICS, MOST_PARAMS, MOST_TAGS = 1_000, 100, 100     # what one MLflow batch may hold
 LONGEST_TAG, LONGEST_PARAM = 5_000, 6_000
+LONGEST_DESCRIPTION = 5_000
+FOLDER = "report"
 LARGEST_ARTIFACT = 64 * 1024 * 1024
 
 
@@ -117,13 +120,32 @@ def _link_model(client: Any, run: TrackedRun, lineage: AnalysisLineage) -> None:
 
     evidence = [("clarify.run_id", run.run_id), ("clarify.evidence", lineage.evidence)]
     evidence += [("clarify.status", lineage.status)] if lineage.status is not None else []
-    for key, value in evidence:
-        try:
+    try:
+        for key, value in evidence:
             client.set_model_version_tag(lineage.model_name, lineage.model_version, key, value)
-        except MlflowException as error:
-            # The model may live in another registry than the runs, or be read-only for us: the run has the link.
-            client.set_tag(run.run_id, "clarify.model_version_tag", f"not set: {error.error_code}")
-            return
+        _describe_model(client, run, lineage)
+    except MlflowException as error:
+        # The model may live in another registry than the runs, or be read-only for us: the run has the link.
+        client.set_tag(run.run_id, "clarify.model_version_tag", f"not set: {error.error_code}")
+
+
+def _describe_model(client: Any, run: TrackedRun, lineage: AnalysisLineage) -> None:
+    """Three lines at the model version, below what people wrote there, in place of what we wrote last time."""
+    written = client.get_model_version(lineage.model_name, lineage.model_version).description or ""
+    address = report_address(run, lineage.published)
+    note = model_note(lineage.shown, evidence=lineage.evidence, report=address)
+    described = with_note(written, note)
+    if len(described) <= LONGEST_DESCRIPTION:
+        client.update_model_version(lineage.model_name, lineage.model_version, described)
+
+
+def report_address(run: TrackedRun, published: PublishedAnalysis) -> str:
+    """The report in MLflow's pages where runs are tracked by a server, else where the file itself is."""
+    name = published.report_uri.rsplit("/", 1)[-1]
+    if not run.tracking_uri.startswith(("http://", "https://")):
+        return link_to(published.report_uri)
+    server = without_secrets(run.tracking_uri).rstrip("/")
+    return f"{server}/#/experiments/{run.experiment_id}/runs/{run.run_id}/artifacts/{FOLDER}/{name}"
 
 
 def _log_files(client: Any, run: TrackedRun, lineage: AnalysisLineage) -> None:
@@ -133,7 +155,7 @@ def _log_files(client: Any, run: TrackedRun, lineage: AnalysisLineage) -> None:
                 target = Path(folder) / path
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(read())
-        client.log_artifacts(run.run_id, folder, "clarify")
+        client.log_artifacts(run.run_id, folder, FOLDER)
 
 
 def client_of(tracking_uri: str) -> Any:

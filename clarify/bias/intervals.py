@@ -78,6 +78,8 @@ class LatticeValues:
     ) -> TailP:
         at_most = 1.0 if high is None or self.open_below else self._mass(int(self._rank(high, "right")))
         at_least = 1.0 if low is None or self.open_above else self._mass(N_POINTS - int(self._rank(low, "left")))
+        if point_range is None:
+            at_most, at_least = _on_the_side_of(self.point, low, high, at_most, at_least)
         below = 0.0 if low is None else self._mass(int(self._rank(low, "left")))
         above = 0.0 if high is None else self._mass(N_POINTS - int(self._rank(high, "right")))
         outside, inside = min(1.0, 2 * min(at_most, at_least)), min(1.0, 2 * max(below, above))
@@ -123,7 +125,7 @@ class StratifiedValues:
     def tail_p(self, low: float | None, high: float | None) -> TailP:
         below_high = 1.0 if high is None else self.disparity.mass_below(high)
         below_low = 0.0 if low is None else self.disparity.mass_below(low)
-        outside = min(1.0, 2 * min(below_high, 1.0 - below_low))
+        outside = min(1.0, 2 * min(_on_the_side_of(self.point, low, high, below_high, 1.0 - below_low)))
         inside = min(1.0, 2 * max(below_low, 1.0 - below_high))
         return _touching(self.point, low, high, TailP(outside, inside))
 
@@ -145,6 +147,16 @@ def _touching(point: float | None, low: float | None, high: float | None, p: Tai
         return TailP(1.0, 1.0)
     is_inside = (low is None or point >= low) and (high is None or point <= high)
     return TailP(1.0, p.inside) if is_inside else TailP(p.outside, 1.0)
+
+
+def _on_the_side_of(
+    point: float | None, low: float | None, high: float | None, at_most: float, at_least: float
+) -> tuple[float, float]:
+    """Masses that speak for a value above ``high`` and below ``low``: where the point lies beyond the other limit, the
+    interval that contains it spans the whole range, and neither is shown."""
+    if point is None:
+        return at_most, at_least
+    return 1.0 if low is not None and point < low else at_most, 1.0 if high is not None and point > high else at_least
 
 
 Builder = Callable[[FoldedTable, float | None], "Plausible | None"]

@@ -17,7 +17,14 @@ from clarify.drift.constraints import BiasReference, Key, Place, ReferenceLabel,
 from clarify.drift.decision import Precision, decide_series
 from clarify.drift.detector import alarm_at
 from clarify.drift.e_values import n_components
-from clarify.drift.history import EarlierWindow, counts_before, earlier_windows, overlaps, series_state
+from clarify.drift.history import (
+    EarlierWindow,
+    SeriesState,
+    counts_before,
+    earlier_windows,
+    overlaps,
+    series_state,
+)
 from clarify.drift.promises import bias_promise
 from clarify.drift.sagemaker import compare_as_aws
 from clarify.records import BiasDrift, MonitorRecord, Rule, RuleFinding, SeriesDrift, Status, Window
@@ -184,6 +191,8 @@ def _check(
         promise=bias_promise(terms.rule, windows_per_month=terms.windows_per_month, n_series=n_series,
                              alarms_per_month=terms.alarms_per_month),
         notices=(*notices, *_overlap_notices(is_overlap)),
+        alarms_per_month=terms.alarms_per_month,
+        windows_per_month=terms.windows_per_month,
     )
 
 
@@ -274,17 +283,28 @@ def _decided(
     place = series.key[:3]
     known = terms.reference.counts_by_place.get(place)
     allowed = held.decision
-    return decide_series(
+    state = None
+    if allowed is not None:
+        state = series_state(earlier, series.key, allowed, n_components(series.metric), alarm)
+    decided = decide_series(
         series,
         allowed,
         window=window,
         before=counts_before(earlier, place, known),
-        state=None if allowed is None
-        else series_state(earlier, series.key, allowed, n_components(series.metric), alarm),
+        state=state,
         precision=_precision(held.reference, known),
         alarm_at=alarm,
         absent=absent,
     )
+    return decided if state is None else replace(decided, since_reset=_since_reset(state, series.key))
+
+
+def _since_reset(state: SeriesState, key: Key) -> int:
+    """Windows summed since the last alarm or other range, this one among them; more than are read are remembered."""
+    if not state.windows:
+        return 1
+    before_these = state.windows[0].series[key].since_reset
+    return (before_these or 1) + len(state.windows)
 
 
 def _precision(reference: ReferenceSeries | None, known: FacetBias | None) -> Precision | None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from clarify.report import numbers
+from clarify.report.charts import attribution_interval
 from clarify.report.names import Names, clean
+from clarify.report.score_units import Unit
 from clarify.report.words import Part, Sentence, name, say, some, strong
-from clarify.results import ExplanationSection, OutputExplanation
+from clarify.results import ExplanationSection, GlobalAttribution, OutputExplanation
 
 MOST_GROUPS = 6
 MOST_MEMBERS = 8
@@ -20,6 +24,11 @@ ESTIMATORS = {
 """What explained a row, by the name that the result counts it under."""
 
 EXACT_ESTIMATORS = ("exact", "tree")
+
+
+def size_of(feature: GlobalAttribution) -> float:
+    """Mean absolute attribution without what errors of the rows add to it; a size cannot lie below 0."""
+    return max(feature.mean_abs - feature.mean_abs_excess, 0.0)
 
 
 def is_exact(output: OutputExplanation) -> bool:
@@ -54,6 +63,41 @@ def _order_sentence(n_certain: int, n_features: int, *, n_playing: int) -> Sente
         return say("The place of ", strong(f"the first {feature}"), f" is certain {errors}; the order below it is not.")
     first = strong(f"the first {n_certain} {feature}s")
     return say("The order of ", first, f" is certain {errors}; below them it is not.")
+
+
+USED = " This says what the model used, not what is right to use."
+
+
+def finding_sentence(
+    features: Sequence[GlobalAttribution], output: OutputExplanation, section: ExplanationSection, unit: Unit,
+    names: Names,
+) -> Sentence:  # fmt: skip
+    """How far the first of ``features`` moved the score, and whether it is certain that no other moved it more."""
+    if not features:
+        return ()
+    first, size = features[0], size_of(features[0])
+    if size == 0:
+        none = "No feature moved the score." if is_certain(output, section) else (
+            "No feature is seen to move the score: what there is can be error of the estimate."
+        )
+        return say(none)
+    limits = "" if (found := attribution_interval(first)) is None else f" ({unit.interval(found)})"
+    moved = say("On average ", name(names[first.feature]), " moved the score by ", strong(unit.amount(size)), limits)
+    return say(moved, _rank(features, output, section), USED)
+
+
+def _rank(
+    features: Sequence[GlobalAttribution], output: OutputExplanation, section: ExplanationSection
+) -> str:
+    if len(output.features) < 2:
+        return "."
+    other = "other reported feature" if len(output.features) < section.n_features else "other feature"
+    if is_certain(output, section):
+        is_tie = len(features) > 1 and size_of(features[0]) == size_of(features[1])
+        return f", and no {other} moved it further." if is_tie else f", more than any {other}."
+    if section.probe != "noisy" and (output.certain_order or 0) >= 1:
+        return f", more than any {other}."
+    return ". Whether another moved it more is not certain."
 
 
 def order_remark(output: OutputExplanation, section: ExplanationSection, *, listed: int) -> str:
@@ -229,6 +273,21 @@ def _listed(columns: tuple[str, ...], names: Names) -> list[str | Part]:
 
 
 def names_in(section: ExplanationSection) -> list[str]:
-    """Every raw name that the section brings into the report."""
+    """Every raw name that the section brings into the report; those of global attributions come first."""
     raw = [text for output in section.outputs for text in (output.label, *(f.feature for f in output.features))]
-    return raw + [text for group, columns in section.groups for text in (group, *columns[:MOST_MEMBERS])]
+    raw += [text for group, columns in section.groups for text in (group, *columns[:MOST_MEMBERS])]
+    raw += _names_by_facet(section)
+    for sample in section.samples:
+        raw += [text for s in sample.strata if s.facet for text in (s.facet, s.value_or_threshold)]
+        raw += [text for feature in sample.features for text in (feature.feature, *feature.words)]
+    for row in section.selected:
+        raw += [text for group in row.groups for text in group]
+        raw += [text for found in row.contributions for text in (found.feature, found.value) if text]
+    return raw
+
+
+def _names_by_facet(section: ExplanationSection) -> list[str]:
+    raw: list[str] = []
+    for found in section.by_facet:
+        raw += [found.facet, found.value_or_threshold, *(effect.feature for effect in found.effects)]
+    return raw

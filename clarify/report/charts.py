@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from clarify.bias.catalog import BY_NAME
+from clarify.bias.deciding import binding_limits
 from clarify.bias.performance import jeffreys_interval
 from clarify.report import numbers
 from clarify.report.forest import Frame, Glyph, Scale, coordinate, glyph, nice_above
@@ -19,6 +20,9 @@ Kind = Literal["difference", "balance", "ratio", "open", "distance"]
 SHARE_FRAME = Frame(width=240, margin=8, y=10)
 DIFFERENCE_FRAME = Frame(width=300, margin=12, y=12)
 ATTRIBUTION_FRAME = Frame(width=300, margin=6, y=12)
+BEYOND_RANGE = 1.45                # widths of the allowed range that a forest row shows on either side of it
+WIDTH_OF_NOTHING = 0.2             # of a range that has no width of its own
+_FARTHEST = 1e60
 CAP = 6                            # half the height of a cap; the dot is smaller, so that it hides none
 
 
@@ -77,17 +81,71 @@ def kind_of(name: str) -> Kind:
     return "open" if math.isinf(metric.low) else "difference"
 
 
-def scales_of(metrics: Iterable[MetricValue]) -> dict[str, Scale]:
-    """The domain of every metric name, the same for all its groups, so that rows can be compared by eye."""
+def scales_of(metrics: Iterable[MetricValue], judgements: Iterable[Judgement] = ()) -> dict[str, Scale]:
+    """The domain of every metric name, the same for all its groups, so that rows can be compared by eye.
+
+    ``judgements``: those of the metrics; their ranges and the intervals that decide have to fit as well.
+    """
     by_name: dict[str, list[MetricValue]] = {}
     for metric in metrics:
         by_name.setdefault(metric.name, []).append(metric)
-    wide = _leaves_half(m for name, found in by_name.items() if kind_of(name) == "difference" for m in found)
-    return {name: _scale(name, found, wide) for name, found in by_name.items()}
+    drawn = {name: [value for metric in found for value in _finite(metric)] for name, found in by_name.items()}
+    for judgement in judgements:
+        drawn.setdefault(judgement.metric, []).extend(_judged(judgement))
+    wide = any(abs(v) > 0.5 for name, found in drawn.items() if kind_of(name) == "difference" for v in found)
+    return {name: _scale(name, found, drawn[name], wide) for name, found in by_name.items()}
 
 
-def _leaves_half(metrics: Iterable[MetricValue]) -> bool:
-    return any(abs(value) > 0.5 for metric in metrics for value in _finite(metric))
+def forest_scales(measured: Sequence[tuple[MetricValue, Judgement | None]]) -> tuple[Scale, ...]:
+    """The scale of every forest row: its allowed range, or the fixed domain of its metric where none was declared."""
+    fixed = scales_of(metric for metric, judgement in measured if judgement is None)
+    return tuple(
+        fixed[metric.name] if judgement is None else allowed_scale(judgement) for metric, judgement in measured
+    )
+
+
+def allowed_scale(judgement: Judgement) -> Scale:
+    """The view on which the allowed range fills the same place in every row: 1.45 of its widths to either side.
+
+    Ratios by their logarithm. A range with one limit is as wide as if it had a second one as far beyond no difference;
+    that of a distance begins at 0. A limit that says no difference, or two that are one, get a width of their own.
+    """
+    metric, allowed = BY_NAME[judgement.metric], judgement.evidence
+    low, high = binding_limits(metric.name, allowed.low, allowed.high)
+    logarithmic = metric.kind == "ratio" and all(limit is None or limit > 0 for limit in (low, high))
+    flat, round_again = (_log, math.exp) if logarithmic else (_bounded, float)
+    left, right = _ends_of_range(
+        None if low is None else flat(low), None if high is None else flat(high), flat(metric.ideal),
+        begins_at_ideal=metric.low == metric.ideal,
+    )
+    margin = BEYOND_RANGE * (right - left)
+    ends = round_again(left - margin), round_again(right + margin)
+    return Scale(*ends, metric.ideal, logarithmic, metric.is_mirrored)
+
+
+def _bounded(limit: float) -> float:
+    """Limits that no number can be added to would leave nothing to draw."""
+    return min(max(limit, -_FARTHEST), _FARTHEST)
+
+
+def _log(limit: float) -> float:
+    return math.log(min(max(limit, 1 / _FARTHEST), _FARTHEST))
+
+
+def _ends_of_range(
+    low: float | None, high: float | None, ideal: float, *, begins_at_ideal: bool
+) -> tuple[float, float]:
+    if low is not None and high is not None:
+        return (low, high) if low < high else (low - _width(low, ideal) / 2, low + _width(low, ideal) / 2)
+    if high is not None:
+        return (ideal, high) if begins_at_ideal and high > ideal else (high - _width(high, ideal), high)
+    if low is not None:
+        return low, low + _width(low, ideal)
+    return ideal - WIDTH_OF_NOTHING / 2, ideal + WIDTH_OF_NOTHING / 2
+
+
+def _width(limit: float, ideal: float) -> float:
+    return 2 * abs(limit - ideal) or WIDTH_OF_NOTHING
 
 
 def _finite(metric: MetricValue) -> list[float]:
@@ -95,12 +153,20 @@ def _finite(metric: MetricValue) -> list[float]:
     return [value for value in (metric.value, *limits) if value is not None and math.isfinite(value)]
 
 
-def _scale(name: str, metrics: list[MetricValue], wide: bool) -> Scale:
+def _judged(judgement: Judgement) -> list[float]:
+    """Limits of the allowed range and of the interval that decides, where they are numbers a reader can look for."""
+    deciding = judgement.deciding
+    ends = () if deciding is None else (deciding.low, deciding.high)
+    limits = binding_limits(judgement.metric, judgement.evidence.low, judgement.evidence.high)
+    return [value for value in (*limits, *ends) if value is not None and math.isfinite(value)]
+
+
+def _scale(name: str, metrics: list[MetricValue], drawn: list[float], wide: bool) -> Scale:
     kind = kind_of(name)
     if kind == "ratio":
         return Scale(0.5, 2.0, 1.0, logarithmic=True, mirrored=_is_mirrored(name))
     if kind == "distance":
-        return Scale(0.0, nice_above(max((v for m in metrics for v in _finite(m)), default=1.0)), 0.0)
+        return Scale(0.0, nice_above(max(drawn, default=1.0)), 0.0)
     if kind == "open":
         # Limits of a ratio of errors reach far beyond its values; arrow heads say so.
         values = [abs(m.value) for m in metrics if m.value is not None and math.isfinite(m.value)]

@@ -10,12 +10,13 @@ from typing import Literal
 from clarify.report import numbers
 from clarify.report.charts import Tick
 from clarify.report.forest import Scale, coordinate, nice_above
+from clarify.report.limits import DEFAULT, Limits
 from clarify.report.names import LONGEST_DETAIL, Names, clean
 from clarify.report.words import Sentence, name, say, some, strong
 from clarify.results import AnalysisResult, OutputDependence, PartialDependence
 
-MOST_FEATURES = 8
 MOST_OUTPUTS = 6
+NOT_SHOWN = "–"                    # a count that is withheld
 MOST_CATEGORIES = 8
 MOST_POINTS = 200                  # a line has no more pixels to show
 MOST_LISTED = 40                   # of a numerical grid; categories are all listed
@@ -42,18 +43,20 @@ class Curve:
     rows: str
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
+    threshold: str                         # a path, or nothing
 
 
 @dataclass(frozen=True)
 class Category:
-    """One category: its bands and mean on a horizontal axis, and its share of the rows."""
+    """One category: its bands, its mean and the threshold on a horizontal axis, and how many rows have it."""
 
     label: str
     wide: str
     narrow: str
     x: str
     mean: str
-    share: str
+    rows: str
+    threshold: str
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,7 @@ class DependenceView:
     basis: str
     rest: str
     failed: tuple[Failed, ...]
+    threshold: str                         # as printed; "" when none is drawn
     cannot_show: str = CANNOT_SHOW
 
 
@@ -113,6 +117,7 @@ class _Axis:
 
     scale: Scale
     is_probability: bool
+    threshold: float | None = None
 
     def text(self, value: float) -> str:
         if self.is_probability:
@@ -128,6 +133,11 @@ class _Axis:
 
     def x(self, value: float) -> str:
         return coordinate(4 + self.share(value) * (ROW_SCALE_WIDTH - 8))
+
+    def shown_threshold(self) -> float | None:
+        """The threshold, where it lies on this scale."""
+        inside = self.threshold is not None and self.scale.low <= self.threshold <= self.scale.high
+        return self.threshold if inside else None
 
     def ticks(self) -> tuple[Tick, ...]:
         low, high = self.scale.low, self.scale.high
@@ -146,23 +156,24 @@ def names_in(result: AnalysisResult) -> Iterable[str]:
         yield from (output.label for output in varied.outputs)
 
 
-def dependence_of(result: AnalysisResult, names: Names) -> DependenceView | None:
+def dependence_of(result: AnalysisResult, names: Names, limits: Limits = DEFAULT) -> DependenceView | None:
     """The section, or None when no feature was varied."""
     if not result.partial_dependence:
         return None
     varied = [found for found in result.partial_dependence if found.error is None]
-    drawn = varied[:MOST_FEATURES]
+    drawn = varied[: limits.dependence_features]
     n_outputs = len(drawn[0].outputs) if drawn else 0
-    is_probability = result.model is not None and result.model.output == "probability"
+    axes = tuple(_axis([found.outputs[i] for found in drawn], result) for i in range(min(n_outputs, MOST_OUTPUTS)))
     return DependenceView(
-        outputs=tuple(_output(i, drawn, is_probability, names) for i in range(min(n_outputs, MOST_OUTPUTS))),
+        outputs=tuple(_output(i, drawn, axis, names) for i, axis in enumerate(axes)),
         columns=_columns(varied),
         basis=basis(result),
-        rest=_rest(len(varied), n_outputs),
+        rest=_rest(len(varied), n_outputs, limits.dependence_features),
         failed=tuple(
             Failed(names[found.feature], clean(found.error, longest=LONGEST_DETAIL))
             for found in result.partial_dependence if found.error is not None
         ),
+        threshold=next((axis.text(at) for axis in axes if (at := axis.shown_threshold()) is not None), ""),
     )  # fmt: skip
 
 
@@ -182,13 +193,11 @@ def basis(result: AnalysisResult) -> str:
     )
 
 
-def _rest(n_features: int, n_outputs: int) -> str:
-    parts = []
-    if n_features > MOST_FEATURES:
-        parts.append(f"{MOST_FEATURES} of {n_features} features")
-    if n_outputs > MOST_OUTPUTS:
-        parts.append(f"{MOST_OUTPUTS} of {n_outputs} outputs")
-    return f"Drawn: {' and '.join(parts)}; all of them are in analysis.json." if parts else ""
+def _rest(n_features: int, n_outputs: int, most_features: int) -> str:
+    pairs = (("features", n_features, most_features), ("outputs", n_outputs, MOST_OUTPUTS))
+    drawn = [f"{most} of {n} {what}" for what, n, most in pairs if n > most]
+    more = [f"{n - most} more {what}" for what, n, most in pairs if n > most]
+    return f"Drawn: {' and '.join(drawn)}; {' and '.join(more)} in extended.json." if drawn else ""
 
 
 def _columns(varied: Sequence[PartialDependence]) -> tuple[str, ...]:
@@ -198,23 +207,32 @@ def _columns(varied: Sequence[PartialDependence]) -> tuple[str, ...]:
     return ("Mean", *interval, *levels)
 
 
-def _output(index: int, drawn: Sequence[PartialDependence], is_probability: bool, names: Names) -> OutputPanels:
-    axis = _axis([found.outputs[index] for found in drawn], is_probability)
+def _output(index: int, drawn: Sequence[PartialDependence], axis: _Axis, names: Names) -> OutputPanels:
     panels = tuple(_panel(found, found.outputs[index], axis, names) for found in drawn)
     low, _, high = axis.ticks()
     return OutputPanels(names[drawn[0].outputs[index].label], (low.text, high.text), panels)
 
 
-def _axis(outputs: Sequence[OutputDependence], is_probability: bool) -> _Axis:
+def _threshold(result: AnalysisResult) -> float | None:
+    """The decision threshold of a single score in its own unit: not one of several outputs, not one in log-odds."""
+    section = result.explanations
+    if section is None or section.use_logit or len(section.outputs) != 1:
+        return None
+    return section.threshold
+
+
+def _axis(outputs: Sequence[OutputDependence], result: AnalysisResult) -> _Axis:
     """0 to 100 % for probabilities; else round ends around everything that is drawn."""
+    is_probability = result.model is not None and result.model.output == "probability"
+    threshold = _threshold(result)
     values = [value for output in outputs for value in (*output.means, *_band(output, 0.05), *_band(output, 0.95))]
     low, high = min(values), max(values)
     if is_probability and low >= 0 and high <= 1:
-        return _Axis(Scale(0.0, 1.0, 0.0), True)
+        return _Axis(Scale(0.0, 1.0, 0.0), True, threshold)
     if low >= 0:
-        return _Axis(Scale(0.0, nice_above(high), 0.0), False)
+        return _Axis(Scale(0.0, nice_above(high), 0.0), False, threshold)
     half = nice_above(max(abs(low), abs(high)))
-    return _Axis(Scale(-half, 0.0 if high <= 0 else half, 0.0), False)
+    return _Axis(Scale(-half, 0.0 if high <= 0 else half, 0.0), False, threshold)
 
 
 def _band(output: OutputDependence, level: float) -> tuple[float, ...]:
@@ -249,6 +267,7 @@ def _listed_points(found: PartialDependence) -> range:
 def _curve(found: PartialDependence, output: OutputDependence, axis: _Axis) -> Curve:
     points, n = _some_points(len(output.means)), len(output.means)
     xs = [coordinate(LEFT + (i + 0.5) / n * (RIGHT - LEFT)) for i in points]
+    threshold = axis.shown_threshold()
     first, last = (position // points.step for position in _well_covered(found.counts))
     line = [f"{x} {axis.y(output.means[i])}" for x, i in zip(xs, points, strict=True)]
     ends = [part for part in (line[: first + 1], line[last:]) if len(part) > 1]
@@ -260,6 +279,7 @@ def _curve(found: PartialDependence, output: OutputDependence, axis: _Axis) -> C
         rows=_strip(found.counts, points),
         x_ticks=_x_ticks(found.feature_values),
         y_ticks=axis.ticks(),
+        threshold="" if threshold is None else f"M{coordinate(LEFT)} {axis.y(threshold)}H{coordinate(RIGHT)}",
     )
 
 
@@ -313,13 +333,15 @@ def _category(i: int, label: str, found: PartialDependence, output: OutputDepend
     def bar(low: float, high: float) -> str:
         return f"M{axis.x(_band(output, low)[i])} 10H{axis.x(_band(output, high)[i])}"
 
+    threshold = axis.shown_threshold()
     return Category(
         label,
         bar(0.05, 0.95),
         bar(0.25, 0.75),
         axis.x(output.means[i]),
         axis.text(output.means[i]),
-        numbers.percent(found.data_distribution[i]),
+        NOT_SHOWN if found.fewer_than else numbers.count(found.counts[i]),
+        "" if threshold is None else f"M{axis.x(threshold)}-9V40",
     )
 
 
@@ -327,13 +349,16 @@ def _listed(i: int, label: str, found: PartialDependence, output: OutputDependen
     interval = output.intervals[i] if output.intervals else None
     limits = () if interval is None else (f"{axis.text(interval.low)} to {axis.text(interval.high)}",)
     quantiles = (axis.text(quantile.values[i]) for quantile in output.quantiles)
-    return Listed(label, numbers.percent(found.data_distribution[i]), (axis.text(output.means[i]), *limits, *quantiles))
+    share = NOT_SHOWN if found.fewer_than else numbers.percent(found.data_distribution[i])
+    return Listed(label, share, (axis.text(output.means[i]), *limits, *quantiles))
 
 
 def _sentence(labels: Sequence[str], found: PartialDependence, output: OutputDependence, axis: _Axis) -> Sentence:
     order = sorted(range(len(labels)), key=lambda i: output.means[i])
     low, high = order[0], order[-1]
     missing = f" {some(found.missing, 'row has', 'rows have')} no value." if found.missing else ""
+    if found.fewer_than:
+        missing = f" Its counts of rows are not shown: one is below {found.fewer_than}, or would tell one that is."
     missing += " The model refuses fractions here and was asked at whole numbers." if found.rounded else ""
     lowest, highest = axis.text(output.means[low]), axis.text(output.means[high])
     if lowest == highest:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from clarify.bias.catalog import BY_NAME
 from clarify.errors import DataError, Problem
-from clarify.report.encoding import Plain, dump, from_plain, load, number, to_plain
+from clarify.report.encoding import Plain, dump, dump_numbers_in_rows, from_plain, load, number, to_plain
 from clarify.report.names import without_secrets
 from clarify.report.schema import EXTENDED_VERSION
 from clarify.results import (
@@ -111,7 +111,8 @@ def _is_nan(value: float | None) -> bool:
 def extended_document(result: AnalysisResult) -> bytes:
     """``extended.json``: the whole result as strict JSON, described by ``schema.extended_schema``.
 
-    Holds no time, host or run id, so a rerun writes the same bytes. Credentials inside URIs are left out.
+    Holds no time, host or run id, so a rerun writes the same bytes. Credentials inside URIs are left out. Four-space
+    indent; an array of numbers is one line.
 
     Raises
     ------
@@ -119,7 +120,7 @@ def extended_document(result: AnalysisResult) -> bytes:
         If a number is NaN.
     """
     plain = to_plain(_without_credentials(result))
-    return dump({"version": EXTENDED_VERSION, **plain} if isinstance(plain, dict) else plain)
+    return dump_numbers_in_rows({"version": EXTENDED_VERSION, **plain} if isinstance(plain, dict) else plain)
 
 
 def _without_credentials(result: AnalysisResult) -> AnalysisResult:

@@ -64,6 +64,21 @@ def dump(plain: Plain) -> bytes:
     return (json.dumps(plain, indent=4, allow_nan=False) + "\n").encode("ascii")
 
 
+def dump_numbers_in_rows(plain: Plain) -> bytes:
+    """As ``dump``, but an array of numbers is one line: thousands of them stay readable, at a third of the bytes."""
+    return (_lines(plain, "\n") + "\n").encode("ascii")
+
+
+def _lines(plain: Plain, line: str) -> str:
+    """JSON with four-space indent; ``line`` is the line end before a value's own closing bracket."""
+    deeper = line + "    "
+    if isinstance(plain, dict) and plain:
+        return "{" + ",".join(f"{deeper}{json.dumps(key)}: {_lines(plain[key], deeper)}" for key in plain) + line + "}"
+    if isinstance(plain, list) and not all(isinstance(item, int | float) for item in plain):
+        return "[" + ",".join(deeper + _lines(item, deeper) for item in plain) + line + "]"
+    return json.dumps(plain, allow_nan=False)
+
+
 def load(content: bytes, *, field: str) -> dict[str, object]:
     """One JSON object, with no NaN token, no repeated key and no deep nesting."""
     try:

@@ -11,15 +11,22 @@ from dataclasses import dataclass
 from clarify.report import numbers
 from clarify.report.attribution_words import (
     effort_sentences,
+    finding_sentence,
     groups_sentence,
     is_certain,
     is_exact,
+    size_of,
     stability_sentence,
     steadiness_warning,
 )
+from clarify.report.beeswarm import SwarmView, swarm_of
+from clarify.report.by_facet import FacetChart, facet_charts
 from clarify.report.charts import AttributionGlyph, Tick, attribution_glyph, attribution_interval, attribution_ticks
 from clarify.report.forest import nice_above
+from clarify.report.limits import DEFAULT, MOST_OUTPUTS, Limits, shared_by
 from clarify.report.names import Names
+from clarify.report.score_units import Unit, unit_of
+from clarify.report.selected_rows import RowChart, row_charts
 from clarify.report.words import Sentence
 from clarify.results import (
     Aggregation,
@@ -30,8 +37,9 @@ from clarify.results import (
     OutputExplanation,
 )
 
+__all__ = ["MOST_OUTPUTS", "explanations_of", "size_of", "strongest", "unit_of"]
+
 MOST_DRAWN = 10
-MOST_OUTPUTS = 6
 MOST_LISTED = 200
 LISTED_DECIMALS = 6
 
@@ -41,18 +49,6 @@ AGGREGATIONS: dict[Aggregation, str] = {
     "mean_sq": "mean of squared attributions",
 }
 HEADINGS: dict[Aggregation, str] = {"mean_abs": "Mean absolute", "median": "Median", "mean_sq": "Mean square"}
-
-
-@dataclass(frozen=True)
-class Unit:
-    """The unit attributions are printed in: percentage points for a probability, else the score's own unit."""
-
-    name: str
-    factor: float
-    decimals: int
-
-    def text(self, value: float) -> str:
-        return numbers.decimal(value * self.factor, self.decimals)
 
 
 @dataclass(frozen=True)
@@ -97,30 +93,23 @@ class OutputView:
     listed: tuple[ListedFeature, ...]
     n_features: int
     has_intervals: bool
+    finding: Sentence
+    swarm: SwarmView | None
+    by_facet: tuple[FacetChart, ...]
+    selected: tuple[RowChart, ...]
+    rest_of_groups: str
+    rest_of_rows: str
 
 
 @dataclass(frozen=True)
 class ExplanationView:
-    """All that the report shows of attributions."""
+    """All that the report shows of attributions; ``has_rows`` when single rows or groups are drawn, not sizes alone."""
 
     outputs: tuple[OutputView, ...]
     warning: Sentence
     groups: Sentence
     effort: tuple[Sentence, ...]
-
-
-def unit_of(result: AnalysisResult) -> Unit:
-    """Percentage points when the model answers probabilities and the attributions are of that order."""
-    section = result.explanations
-    if section is not None and section.use_logit:
-        return Unit("log-odds of the score", 1.0, 3)
-    is_probability = result.model is not None and result.model.output == "probability"
-    return Unit("percentage points of the score", 100.0, 1) if is_probability else Unit("units of the score", 1.0, 3)
-
-
-def size_of(feature: GlobalAttribution) -> float:
-    """Mean absolute attribution without what errors of the rows add to it; a size cannot lie below 0."""
-    return max(feature.mean_abs - feature.mean_abs_excess, 0.0)
+    has_rows: bool
 
 
 def strongest(output: OutputExplanation, *, most: int) -> tuple[GlobalAttribution, ...]:
@@ -128,20 +117,27 @@ def strongest(output: OutputExplanation, *, most: int) -> tuple[GlobalAttributio
     return tuple(sorted(output.features, key=lambda f: f.mean_abs_excess - f.mean_abs)[:most])
 
 
-def explanations_of(result: AnalysisResult, names: Names) -> ExplanationView | None:
+def explanations_of(result: AnalysisResult, names: Names, limits: Limits = DEFAULT) -> ExplanationView | None:
     """The first outputs, each with its strongest features, and what they cost; None when nothing was explained."""
     if result.explanations is None:
         return None
     section, unit = result.explanations, unit_of(result)
+    outputs = section.outputs[:MOST_OUTPUTS]
+    each = shared_by(limits, len(outputs))
+    views = tuple(_output(output, result, section, unit, names, each) for output in outputs)
     return ExplanationView(
-        outputs=tuple(_output(output, section, unit, names) for output in section.outputs[:MOST_OUTPUTS]),
+        outputs=views,
         warning=steadiness_warning(section),
         groups=groups_sentence(section, names),
         effort=effort_sentences(section),
+        has_rows=any(view.swarm or view.by_facet or view.selected for view in views),
     )
 
 
-def _output(output: OutputExplanation, section: ExplanationSection, unit: Unit, names: Names) -> OutputView:
+def _output(
+    output: OutputExplanation, result: AnalysisResult, section: ExplanationSection, unit: Unit, names: Names,
+    limits: Limits,
+) -> OutputView:  # fmt: skip
     drawn = strongest(output, most=MOST_DRAWN)
     intervals = [attribution_interval(feature) for feature in drawn]
     values = [size_of(feature) for feature in drawn]
@@ -150,6 +146,10 @@ def _output(output: OutputExplanation, section: ExplanationSection, unit: Unit, 
         _row(feature, interval, unit, top, names, opens=_opens(place, output, section))
         for place, (feature, interval) in enumerate(zip(drawn, intervals, strict=True))
     )
+    order = [feature.feature for feature in strongest(output, most=len(output.features))]
+    by_facet = [found for found in section.by_facet if found.output == output.label]
+    sample = next((found for found in section.samples if found.output == output.label), None)
+    n_selected = sum(row.output == output.label for row in section.selected)
     return OutputView(
         label=names[output.label],
         heading="Average size of each feature's effect",
@@ -162,7 +162,17 @@ def _output(output: OutputExplanation, section: ExplanationSection, unit: Unit, 
         listed=tuple(_listed(f, output, section.aggregation, names) for f in strongest(output, most=MOST_LISTED)),
         n_features=len(output.features),
         has_intervals=any(intervals),
+        finding=finding_sentence(drawn, output, section, unit, names),
+        swarm=swarm_of(sample, order, unit, names, limits=limits, seed=section.seed),
+        by_facet=facet_charts(by_facet, order, unit, names, most=limits.facet_groups),
+        selected=row_charts(result, output, unit, names, most=limits.selected_rows),
+        rest_of_groups=_beyond(len(by_facet), limits.facet_groups, "groups"),
+        rest_of_rows=_beyond(n_selected, limits.selected_rows, "selected rows"),
     )
+
+
+def _beyond(n: int, most: int, what: str) -> str:
+    return f"{most} of {n} {what} are drawn; all of them are in extended.json." if n > most else ""
 
 
 def _opens(place: int, output: OutputExplanation, section: ExplanationSection) -> bool:

@@ -6,9 +6,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from clarify.results import Interval, Judgement, MetricValue, RangeEvidence, Verdict
+from clarify.bias.catalog import BY_NAME
+from clarify.bias.deciding import binding_limits
+from clarify.results import Interval, Judgement, MetricValue, Verdict
 
 _MARK = 3.5
+_SEEN = 1e-9                       # positions closer than this are one: the rounding of a scale is finer
 _NICE = (1.0, 1.2, 1.6, 2.0, 2.4, 3.0, 4.0, 5.0, 6.0, 8.0)      # a quarter of each is a short number too
 
 
@@ -54,8 +57,26 @@ class Scale:
 
 
 @dataclass(frozen=True)
+class Placed:
+    """One row on its view: 0 is the left end, 1 the right one; what lies outside of that is beyond the drawing.
+
+    ``thick``: the interval that is printed; ``thin``: the interval that decides; ``band``: the allowed range, infinite
+    on a side that runs on; ``limits``: the places in the band's ends where a value would leave it. Ends of ``thick``
+    and ``thin`` stand on their side of every limit, and on it only when they are it: the drawing decides as the
+    numbers do.
+    """
+
+    ideal: float
+    value: float | None = None
+    thick: tuple[float, float] | None = None
+    thin: tuple[float, float] | None = None
+    band: tuple[float, float] | None = None
+    limits: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
 class Glyph:
-    """Paths of one row; an empty path is not drawn. ``state`` is the class of bar and mark: the verdict, or nothing."""
+    """Paths of one row; an empty path is not drawn. ``state``: the class of bars and mark, the verdict or nothing."""
 
     ideal_x: str
     bar: str
@@ -64,6 +85,7 @@ class Glyph:
     band: str = ""
     edges: str = ""
     state: str = ""
+    thin: str = ""
 
 
 def nice_above(value: float) -> float:
@@ -80,44 +102,145 @@ def nice_above(value: float) -> float:
     return float(f"{next((n * power for n in _NICE if n * power >= value * (1 - 1e-12)), 10 * power):.6g}")
 
 
+def placed(metric: MetricValue, scale: Scale, judgement: Judgement | None = None) -> Placed:
+    """Where the value, both intervals and the allowed range of one metric stand on a scale."""
+    thick = _containing(metric.interval, metric.value)
+    if judgement is None:
+        return Placed(scale.position(scale.ideal), _at(metric.value, scale), _ends(thick, (), scale))
+    limits = binding_limits(metric.name, judgement.evidence.low, judgement.evidence.high)
+    bound = tuple(limit for limit in limits if limit is not None)
+    return Placed(
+        ideal=scale.position(scale.ideal),
+        value=None if metric.value is None else _beside(metric.value, bound, scale),
+        thick=_ends(thick, bound, scale),
+        thin=_ends(judgement.deciding, bound, scale),
+        band=_band(metric.name, *limits, scale),
+        limits=tuple(sorted({scale.position(limit) for limit in bound})),
+    )
+
+
+def _containing(interval: Interval | None, value: float | None) -> Interval | None:
+    if interval is None or value is None:
+        return interval if value is None else Interval(value, value)
+    return Interval(min(interval.low, value), max(interval.high, value), interval.level)
+
+
+def _at(value: float | None, scale: Scale) -> float | None:
+    return None if value is None else scale.position(value)
+
+
+def _ends(interval: Interval | None, bound: tuple[float, ...], scale: Scale) -> tuple[float, float] | None:
+    if interval is None:
+        return None
+    ends = (_beside(interval.low, bound, scale), _beside(interval.high, bound, scale))
+    return min(ends), max(ends)
+
+
+def _beside(value: float, bound: tuple[float, ...], scale: Scale) -> float:
+    """The position of a value, on the same side of every limit as the value itself although positions are rounded."""
+    at, rightward = scale.position(value), -1 if scale.mirrored else 1
+    for limit in bound:
+        edge, side = scale.position(limit), rightward * ((value > limit) - (value < limit))
+        at = max(at, edge + _SEEN) if side > 0 else min(at, edge - _SEEN) if side < 0 else edge
+    return at
+
+
+def _band(name: str, low: float | None, high: float | None, scale: Scale) -> tuple[float, float]:
+    """The allowed range; it runs on where it has no limit, but a distance has nothing below 0."""
+    metric = BY_NAME[name]
+    lowest = metric.low if metric.low == metric.ideal else -math.inf
+    ends = (scale.position(lowest if low is None else low), scale.position(math.inf if high is None else high))
+    return min(ends), max(ends)
+
+
 def glyph(
     metric: MetricValue, scale: Scale, frame: Frame = FOREST, *, judgement: Judgement | None = None
 ) -> Glyph:
-    """The row of one metric: dotted ideal, allowed band, thick interval with arrow heads where it leaves the view.
+    """The row of one metric: dotted ideal, allowed band, thick and thin interval, arrow heads where these leave it.
 
     The mark tells the verdict by its shape: filled circle inside, triangle outside, open circle undecided, square
-    where no range was declared.
+    where no range was declared; none where there is no value. Nothing but the band is drawn of a metric that has
+    neither a value nor an interval that decides.
     """
-    ideal_x = coordinate(frame.x(scale.position(scale.ideal)))
-    band, edges = _band(judgement.evidence, scale, frame) if judgement is not None else ("", "")
+    drawn = placed(metric, scale, judgement)
     verdict = judgement.verdict if judgement is not None else None
+    ideal_x = coordinate(frame.x(drawn.ideal)) if 0 <= drawn.ideal <= 1 else ""
+    band, edges = _band_path(drawn.band, frame), _edges_path(drawn.limits, frame)
     state = verdict.lower() if verdict is not None else ""
-    if metric.value is None:
+    if drawn.value is None and drawn.thin is None:
         return Glyph(ideal_x, "", "", "", band, edges, state)
-    at = scale.position(metric.value)
-    bar, arrows = _bar(metric.interval, scale, at, frame)
-    mark = _MARKS[verdict](frame.x(at), frame.y) if 0 <= at <= 1 else ""
-    return Glyph(ideal_x, bar, arrows, mark, band, edges, state)
-
-
-def _band(allowed: RangeEvidence, scale: Scale, frame: Frame) -> tuple[str, str]:
-    """The allowed range as a filled path, and a line at each limit that lies within the drawing."""
-    limits = [math.inf * side if limit is None else limit for side, limit in ((-1, allowed.low), (1, allowed.high))]
-    ends = sorted(scale.position(limit) for limit in limits)
-    left, right = (frame.x(end) for end in ends)
-    band = f"M{coordinate(left)} 2H{coordinate(right)}V{2 * frame.y - 2}H{coordinate(left)}z" if right > left else ""
-    lines = (f"M{coordinate(frame.x(end))} 1V{2 * frame.y - 1}" for end in ends if 0 <= end <= 1)
-    return band, "".join(lines)
-
-
-def _bar(interval: Interval | None, scale: Scale, at: float, frame: Frame) -> tuple[str, str]:
-    ends = (scale.position(interval.low), scale.position(interval.high)) if interval else (at, at)
-    left, right = min(*ends, at), max(*ends, at)
-    arrows = (f"M1 {frame.y}l7-4.5v9z" if left < 0 else "") + (
-        f"M{frame.width - 1} {frame.y}l-7-4.5v9z" if right > 1 else ""
+    bars = [ends for ends in (drawn.thick, drawn.thin) if ends is not None]
+    return Glyph(
+        ideal_x=ideal_x,
+        bar=_bar_path(drawn.thick, drawn.limits, frame),
+        arrows=_arrows(min(low for low, _ in bars), max(high for _, high in bars), frame),
+        mark=_mark(drawn, verdict, frame),
+        band=band,
+        edges=edges,
+        state=state,
+        thin=_thin_path(drawn.thin, drawn.limits, frame),
     )
-    start, end = frame.x(left), frame.x(right)
-    return (f"M{coordinate(start)} {frame.y}H{coordinate(end)}" if end > start else ""), arrows
+
+
+def _band_path(band: tuple[float, float] | None, frame: Frame) -> str:
+    if band is None:
+        return ""
+    left, right = (coordinate(frame.x(end)) for end in band)
+    return f"M{left} 2H{right}V{2 * frame.y - 2}H{left}z" if left != right else ""
+
+
+def _edges_path(limits: tuple[float, ...], frame: Frame) -> str:
+    """A line at each limit that lies within the drawing."""
+    return "".join(f"M{coordinate(frame.x(at))} 1V{2 * frame.y - 1}" for at in limits if 0 <= at <= 1)
+
+
+def _bar_path(ends: tuple[float, float] | None, limits: tuple[float, ...], frame: Frame) -> str:
+    if ends is None:
+        return ""
+    left, right = _drawn(ends, limits, frame)
+    return f"M{left} {frame.y}H{right}" if left != right else ""
+
+
+def _thin_path(ends: tuple[float, float] | None, limits: tuple[float, ...], frame: Frame) -> str:
+    """A line with a cap at each end that lies within the drawing; beyond it only the arrow head's own line."""
+    if ends is None:
+        return ""
+    left, right = _drawn(ends, limits, frame)
+    if ends[1] < 0:
+        left = coordinate(1)
+    if ends[0] > 1:
+        right = coordinate(frame.width - 1)
+    seen = [x for x, end in ((left, ends[0]), (right, ends[1])) if 0 <= end <= 1]
+    caps = "".join(f"M{x} {coordinate(frame.y - 3.5)}v7" for x in seen)
+    return f"M{left} {frame.y}H{right}{caps}"
+
+
+def _drawn(ends: tuple[float, float], limits: tuple[float, ...], frame: Frame) -> tuple[str, str]:
+    left, right = (_tenths(end, limits, frame) for end in ends)
+    if left > right:                          # limits closer to each other than the least gap that can be seen
+        left = right = (left + right) // 2
+    return coordinate(left / 10), coordinate(right / 10)
+
+
+def _tenths(at: float, limits: tuple[float, ...], frame: Frame) -> int:
+    """A place in tenths of a unit, which is what is drawn: off every limit that it is not, by two of them at least."""
+    tenths = round(10 * frame.x(at))
+    for limit in limits:
+        edge = round(10 * frame.x(limit))
+        if 0 <= limit <= 1:
+            tenths = max(tenths, edge + 2) if at > limit else min(tenths, edge - 2) if at < limit else edge
+    return tenths
+
+
+def _arrows(low: float, high: float, frame: Frame) -> str:
+    left = f"M1 {frame.y}l7-4.5v9z" if low < 0 else ""
+    return left + (f"M{frame.width - 1} {frame.y}l-7-4.5v9z" if high > 1 else "")
+
+
+def _mark(drawn: Placed, verdict: Verdict | None, frame: Frame) -> str:
+    if drawn.value is None or not 0 <= drawn.value <= 1:
+        return ""
+    return _MARKS[verdict](_tenths(drawn.value, drawn.limits, frame) / 10, frame.y)
 
 
 def _square(x: float, y: float) -> str:

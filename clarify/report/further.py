@@ -12,16 +12,19 @@ from clarify.report.selection import RECOMMENDED
 from clarify.report.words import Sentence, name, named_group, say, some, strong, why_undefined
 from clarify.results import (
     AnalysisResult,
+    CellBias,
     ClassSection,
     FacetBias,
     Intersection,
     Interval,
     MetricValue,
     OutcomeGap,
+    Reason,
     SegmentBias,
 )
 
 MOST_ROWS = 200
+WITHHELD = "not shown"
 OUTCOMES = {"label": "label", "prediction": "predicted value", "error": "predicted value minus label"}
 
 
@@ -59,13 +62,19 @@ def _intersection(crossed: Intersection) -> FurtherTable:
     measured = [_metrics(cell.pre_training, cell.post_training) for cell in crossed.cells]
     shown = _shown(measured)
     rows = [
-        FurtherRow(_cell_words(crossed.facets, cell.groups), (numbers.count(cell.rows), *_values(metrics, shown)))
+        FurtherRow(_cell_words(crossed.facets, cell.groups), (_rows(cell), *_values(metrics, shown)))
         for cell, metrics in zip(crossed.cells, measured, strict=True)
     ]
     heading = say("Crossed: ", *(say(" and " if i else "", name(clean(f))) for i, f in enumerate(crossed.facets)))
     unknown = some(crossed.unknown_rows, "row has", "rows have")
     intro = f"Each cell against all rows outside it. {unknown} no known value of one of the facets and lie in no cell."
     return _table(heading, intro, "Cell", (("Rows", "rows of the cell"), *_columns(shown)), rows)
+
+
+def _rows(cell: CellBias) -> str:
+    measured = cell.post_training or cell.pre_training
+    is_hidden = measured is not None and measured.counts.d.fewer_than > 0
+    return WITHHELD if is_hidden else numbers.count(cell.rows)
 
 
 def _cell_words(facets: Sequence[str], groups: Sequence[str]) -> Sentence:
@@ -125,6 +134,8 @@ def _values(metrics: Metrics, shown: Sequence[str]) -> tuple[str, ...]:
 
 
 def _value(metric: MetricValue) -> str:
+    if metric.undefined_because is Reason.WITHHELD:
+        return WITHHELD
     if metric.value is None:
         return f"undefined: {why_undefined(metric)}"
     return f"{numbers.decimal(metric.value)}{_limits(metric.interval)}"
@@ -158,7 +169,7 @@ def _outcome_gaps(gaps: Sequence[OutcomeGap]) -> Iterator[FurtherTable]:
     rows = [
         FurtherRow(
             say(named_group(clean(gap.facet), clean(gap.value_or_threshold)), f": {OUTCOMES[gap.outcome]}"),
-            (f"{numbers.count(gap.rows_d)} / {numbers.count(gap.rows_a)}", _mean_gap(gap), *_quantiles(gap, levels)),
+            (_gap_rows(gap), _mean_gap(gap), *_quantiles(gap, levels)),
         )
         for gap in gaps
     ]
@@ -171,7 +182,15 @@ def _outcome_gaps(gaps: Sequence[OutcomeGap]) -> Iterator[FurtherTable]:
     yield _table(say("Gaps of a continuous outcome"), intro, "Group and outcome", (*columns, *quantiles), rows)
 
 
+def _gap_rows(gap: OutcomeGap) -> str:
+    if gap.undefined_because is Reason.WITHHELD:
+        return WITHHELD
+    return f"{numbers.count(gap.rows_d)} / {numbers.count(gap.rows_a)}"
+
+
 def _mean_gap(gap: OutcomeGap) -> str:
+    if gap.undefined_because is Reason.WITHHELD:
+        return WITHHELD
     return "undefined" if gap.gap is None else f"{numbers.decimal(gap.gap)}{_limits(gap.interval)}"
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 TEMPLATES = "templates"
 TEMPLATE_FILES = (
     "report.html", "parts.html", "forest.html", "explanations.html", "dependence.html", "further.html", "monitor.html",
+    "compare.html",
 )
 REPORT_STYLES = ("report.css", "forest.css", "explanations.css", "paper.css")
 

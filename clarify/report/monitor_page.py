@@ -1,4 +1,4 @@
-"""What one monitor found in one window, as an HTML page and as a few lines of Markdown."""
+"""What one monitor found in one window, as an HTML page."""
 
 from __future__ import annotations
 
@@ -13,12 +13,19 @@ from clarify.records import (
     ModelQuality,
     MonitorRecord,
     Rule,
+    Status,
     WindowCounts,
 )
 from clarify.report import numbers
+from clarify.report.attribution_slopes import SlopeChart, moved_sentence, slopes_of, words_of_tests
 from clarify.report.html import render_page
 from clarify.report.judged import Chip
-from clarify.report.monitor_strips import Strip, Timeline, last_windows, strips_of, timeline_of
+from clarify.report.monitor_axis import begins, named, span
+from clarify.report.monitor_markdown import monitor_markdown, promise_of
+from clarify.report.monitor_now import Now, now_of
+from clarify.report.monitor_overview import LONGEST_HEADLINE, MonitorOverview, overview_of
+from clarify.report.monitor_rules import MEASURED
+from clarify.report.monitor_strips import Strips, Timeline, last_windows, strips_of, timeline_of
 from clarify.report.monitor_tables import (
     OF_STATUS,
     RULES,
@@ -26,14 +33,11 @@ from clarify.report.monitor_tables import (
     Row,
     Table,
     bias_table,
-    by_urgency,
     distances_table,
     feature_table,
-    left_out,
     left_out_table,
     output_table,
     quality_table,
-    series_words,
     shares_table,
     status_of,
     table_of,
@@ -41,13 +45,12 @@ from clarify.report.monitor_tables import (
 )
 from clarify.report.names import LONGEST_DETAIL, clean
 from clarify.report.notes import Fact
-from clarify.report.summary import code_span, to_markdown
-from clarify.report.words import REASONS, Sentence, name, say, some, strong
-from clarify.results import Notice, Reason
+from clarify.report.words import Sentence, name, say, some, strong
+from clarify.results import Notice
 
-LONGEST_HEADLINE = 600
+__all__ = ["KINDS", "STYLES", "MonitorPage", "monitor_markdown", "monitor_page", "page_of_monitor"]
+
 MOST_NOTICES = 50
-MOST_MARKDOWN_ROWS = 10
 STYLES = ("report.css", "forest.css", "monitor.css", "paper.css")
 
 KINDS: dict[Kind, str] = {
@@ -56,47 +59,6 @@ KINDS: dict[Kind, str] = {
     "data-quality": "Data quality",
     "model-quality": "Model quality",
 }
-
-MEASURED: dict[Kind, dict[Rule, str]] = {
-    "bias-drift": {
-        "decision": (
-            "Raises on average at most as many false alarms a month as it is allowed, over all series together;"
-            " measured at a budget of one in 30 windows: 0.01 and less."
-        ),
-        "bootstrap_overlap": (
-            "Alarms where the window's own 95 % interval leaves the range; measured with nothing changed: 1.2 to 1.8"
-            " false alarms of a series in 30 windows."
-        ),
-        "sagemaker": (
-            "Compares two numbers and counts no noise; measured with nothing changed: 15 false alarms of a series in"
-            " 30 windows, every other one."
-        ),
-    },
-    "attribution-drift": {
-        "decision": "Three tests calibrated on the rows themselves, at a level of false alarms a month over windows.",
-        "sagemaker": (
-            "Alarms where nDCG is below 0.90. In simulation it raised no false alarm, and saw reversals of the order"
-            " and little else: most other changes leave nDCG near 1."
-        ),
-    },
-    "data-quality": {
-        "decision": "Distances are held to what chance does at this number of rows, all features counted.",
-        "sagemaker": (
-            "A fixed distance: in simulation 1 to 7 false alarms in 100 windows of 100 rows, and a change of 5 rows in"
-            " 100 not seen in windows of 1,000."
-        ),
-    },
-    "model-quality": {
-        "decision": (
-            "A violation only where the interval lies wholly beyond the threshold, all metrics and groups counted."
-        ),
-        "sagemaker": (
-            "Compares two numbers and counts no noise: where a threshold is the reference's own value, measured with"
-            " nothing changed, one of all metrics lies beyond it in four of five windows."
-        ),
-    },
-}
-
 
 @dataclass(frozen=True)
 class RuleWords:
@@ -108,11 +70,24 @@ class RuleWords:
 
 
 @dataclass(frozen=True)
+class Drift:
+    """Attribution drift of one output: which features moved, the three tests in words, and the slope chart."""
+
+    chart: SlopeChart
+    moved: Sentence
+    tests: tuple[Sentence, ...]
+
+
+@dataclass(frozen=True)
 class Section:
+    """A part of the page; tables that are ``closed`` open on demand, ``drift`` may stand on the first screen."""
+
     anchor: str
     title: str
     intro: tuple[Sentence, ...]
     tables: tuple[Table, ...]
+    closed: tuple[Table, ...] = ()
+    drift: Drift | None = None
 
 
 @dataclass(frozen=True)
@@ -123,10 +98,11 @@ class MonitorPage:
     strip: Sentence
     heading: Sentence
     chip: Chip
-    headline: str
-    why: str
+    overview: MonitorOverview
+    now: Now | None
+    drift: Drift | None
     timeline: Timeline | None
-    strips: tuple[Strip, ...]
+    drawn: Strips
     history: Table
     sections: tuple[Section, ...]
     rules: tuple[RuleWords, ...]
@@ -143,7 +119,7 @@ class MonitorPage:
 
 
 def monitor_page(record: MonitorRecord, history: Sequence[MonitorRecord] = ()) -> str:
-    """``report.html`` of one window: the headline with its verdict, the last windows, every number behind it.
+    """``monitor.html`` of one window: the verdict in one sentence, the last windows, every number behind it.
 
     ``history``: records of the same monitor, in any order, this one among them or not; later windows are left out.
     The same arguments give the same text. No script, no request, no style but the file's own.
@@ -154,68 +130,64 @@ def monitor_page(record: MonitorRecord, history: Sequence[MonitorRecord] = ()) -
 def page_of_monitor(record: MonitorRecord, history: Sequence[MonitorRecord] = ()) -> MonitorPage:
     """What the page holds, before it is HTML."""
     windows = last_windows(record, history)
-    shown = len(windows) > 1
-    monitor = clean(record.monitor)
+    monitor, overview = clean(record.monitor), overview_of(record, windows)
+    drift = record.bias if record.kind == "bias-drift" else None
+    first = _worst(record.attribution) if record.attribution is not None else None
     return MonitorPage(
-        title=f"{record.status.value}: {monitor}, {record.window.start}",
+        title=f"{overview.short}: {monitor}, {named(record.window)} {record.window.starts.year}",
         strip=say(KINDS[record.kind], ", monitor ", name(monitor), f", rule {record.rule}"),
-        heading=say(name(monitor), f", {_span(record)}", *_revision(record)),
+        heading=say(name(monitor), f", {span(record.window)}", *_revision(record)),
         chip=OF_STATUS[record.status],
-        headline=clean(record.headline, longest=LONGEST_HEADLINE),
-        why=_why(record.reason),
-        timeline=timeline_of(windows) if shown else None,
-        strips=strips_of(windows),
+        overview=overview,
+        now=now_of(drift) if drift is not None and drift.series else None,
+        timeline=timeline_of(windows) if len(windows) > 1 else None,
+        drawn=strips_of(windows),
         history=_history_table(windows),
-        sections=tuple(_sections(record)),
+        drift=first,
+        sections=tuple(_sections(record, on_top=first)),
         rules=tuple(_rules(record)),
         facts=tuple(_facts(record.counts)),
         left_out=left_out_table(record.counts),
         notices=tuple(map(_cleaned, _notices(record)[:MOST_NOTICES])),
-        provenance=(
-            Fact("Window", say(_span(record))),
-            Fact("Revision", say(str(record.revision))),
-            Fact("Inputs, SHA-256", say(name(clean(record.inputs_digest, longest=80))), is_code=True),
-            Fact("Rows, SHA-256", say(name(clean(record.data_digest, longest=80))), is_code=True),
-        ),
+        provenance=tuple(_provenance(record)),
     )
 
 
-def _span(record: MonitorRecord) -> str:
-    return f"{record.window.start} to {record.window.end}"
+def _provenance(record: MonitorRecord) -> Iterator[Fact]:
+    yield Fact("Window", say(f"{record.window.start} to {record.window.end}"))
+    yield Fact("Revision", say(str(record.revision)))
+    yield Fact("Finding, as recorded", say(name(clean(record.headline, longest=LONGEST_HEADLINE))))
+    if record.bias is not None:
+        yield Fact("Alarm", say(f"where the evidence reaches {record.bias.alarm_at:,.4g}; drawn as 1, on a logarithm"))
+    yield Fact("Inputs, SHA-256", say(name(clean(record.inputs_digest, longest=80))), is_code=True)
+    yield Fact("Rows, SHA-256", say(name(clean(record.data_digest, longest=80))), is_code=True)
 
 
 def _revision(record: MonitorRecord) -> tuple[str, ...]:
     return (f" (revision {record.revision})",) if record.revision > 1 else ()
 
 
-def _why(reason: Reason | None) -> str:
-    if reason is None or reason is Reason.DRIFT:
-        return ""
-    words = REASONS[reason]
-    return f"{words[0].upper()}{words[1:]}."
-
-
 def _history_table(windows: Sequence[MonitorRecord]) -> Table:
     rows = (
-        Row(say(f"{one.window.start}", *_revision(one)), (
+        Row(say(begins(one.window), *_revision(one)), (
             Cell("number", text=numbers.count(one.counts.rows)),
             Cell("chip", chip=OF_STATUS[one.status]),
             Cell("words", words=say(name(clean(one.headline, longest=LONGEST_DETAIL)))),
         ))
         for one in reversed(windows)
     )  # fmt: skip
-    columns = ("Window from", "Rows", "Status", "Finding")
+    columns = ("Window from (UTC)", "Rows", "Status", "Finding")
     return table_of("The last windows, the newest first", columns, rows, numeric=("Rows",))
 
 
 # --- findings ---------------------------------------------------------------------------------------------------------
 
 
-def _sections(record: MonitorRecord) -> Iterator[Section]:
+def _sections(record: MonitorRecord, *, on_top: Drift | None) -> Iterator[Section]:
     if record.bias is not None:
         yield _bias(record.bias)
     if record.attribution is not None:
-        yield from _attribution(record.attribution)
+        yield from _attribution(record.attribution, on_top)
     if record.model_quality is not None:
         yield _model_quality(record.model_quality)
     if record.data_quality is not None:
@@ -227,19 +199,34 @@ def _bias(drift: BiasDrift) -> Section:
         some(len(drift.series), "series", "series"), " compared. Evidence grows from window to window while a value"
         " lies outside its range; at 1 it is an alarm, and begins again.",
     )  # fmt: skip
-    return Section("series", "Series", (intro,), (bias_table(drift),))
+    return Section("series", "Series", (intro,), (), closed=(bias_table(drift),))
 
 
-def _attribution(drift: AttributionDrift) -> Iterator[Section]:
+def _worst(drift: AttributionDrift) -> Drift | None:
+    """The output that stands on the first screen: the first in violation, else the first."""
+    places = range(len(drift.outputs))
+    order = sorted(places, key=lambda i: status_of(drift.outputs[i].findings, drift.rule) is not Status.VIOLATION)
+    return _drift(drift, order[0]) if order else None
+
+
+def _drift(drift: AttributionDrift, place: int) -> Drift:
+    output = drift.outputs[place]
+    chart = slopes_of(output, drift, anchor=f"slopes-{place}")
+    return Drift(chart, moved_sentence(output, drift), words_of_tests(output, drift))
+
+
+def _attribution(drift: AttributionDrift, on_top: Drift | None) -> Iterator[Section]:
     before = f"against {numbers.count(drift.reference_rows)} of the reference"
     rows = f"{some(drift.rows, 'row', 'rows')} explained, {before}"
     level = f"the three tests together keep a level of {numbers.decimal(drift.level, 4)}"
     for i, output in enumerate(drift.outputs):
         says = [say(f"{one.rule}: ", strong(one.status.value), _text(one.text)) for one in output.findings]
         intro = say("Output ", name(clean(output.label)), f": {rows}; {level}.")
+        drawn = _drift(drift, i)
         yield Section(
             f"output-{i}", f"Output {i + 1}" if len(drift.outputs) > 1 else "Attributions", (intro, *says),
-            (output_table(output), feature_table(output)),
+            (), (feature_table(output), output_table(output)),
+            None if drawn == on_top else drawn,
         )  # fmt: skip
 
 
@@ -270,25 +257,13 @@ def _model_quality(quality: ModelQuality) -> Section:
 
 def _rules(record: MonitorRecord) -> Iterator[RuleWords]:
     measured = MEASURED[record.kind]
-    promise = _promise(record)
+    promise = promise_of(record)
     for rule in sorted(RULES, key=lambda rule: rule != record.rule):
         own = rule == record.rule
         if own and promise:
             yield RuleWords(rule, clean(promise, longest=LONGEST_HEADLINE), True)
         elif rule in measured:
             yield RuleWords(rule, measured[rule], own)
-
-
-def _promise(record: MonitorRecord) -> str:
-    """The promise of the record's own kind; that of a gate is another one's."""
-    own: dict[Kind, BiasDrift | AttributionDrift | DataQuality | ModelQuality | None] = {
-        "bias-drift": record.bias,
-        "attribution-drift": record.attribution,
-        "data-quality": record.data_quality,
-        "model-quality": record.model_quality,
-    }
-    found = own[record.kind]
-    return found.promise if found is not None else ""
 
 
 def _facts(counts: WindowCounts) -> Iterator[Fact]:
@@ -312,50 +287,3 @@ def _notices(record: MonitorRecord) -> list[Notice]:
 
 def _cleaned(notice: Notice) -> Notice:
     return Notice(clean(notice.code), clean(notice.field), clean(notice.message, longest=LONGEST_DETAIL))
-
-
-# --- Markdown ---------------------------------------------------------------------------------------------------------
-
-
-def monitor_markdown(record: MonitorRecord) -> str:
-    """A few lines for an orchestrator's page: verdict, window, findings, rows; names cannot be read as Markdown."""
-    lines = [
-        f"# {record.status.value}: {code_span(clean(record.monitor))}",
-        code_span(clean(record.headline, longest=LONGEST_HEADLINE)),
-        *((to_markdown(say(why)),) if (why := _why(record.reason)) else ()),
-        "\n".join(f"- {to_markdown(line)}" for line in _lines(record)),
-    ]
-    return "\n\n".join(line for line in lines if line) + "\n"
-
-
-def _lines(record: MonitorRecord) -> Iterator[Sentence]:
-    yield say("Window: ", _span(record), *_revision(record), f"; rule {record.rule}")
-    found = list(_urgent(record))
-    yield from found[:MOST_MARKDOWN_ROWS]
-    if len(found) > MOST_MARKDOWN_ROWS:
-        yield say(f"{len(found) - MOST_MARKDOWN_ROWS} more in record.json")
-    joined = record.counts.join_rate
-    yield say(f"{some(record.counts.rows, 'row', 'rows')}",
-              "" if joined is None else f", {numbers.percent(joined)} with a label")  # fmt: skip
-    without = [f"{what} {numbers.count(count)}" for what, count in left_out(record.counts) if count]
-    if without:
-        yield say(f"Left out: {', '.join(without)}")
-    if promise := _promise(record):
-        yield say(name(clean(promise, longest=LONGEST_HEADLINE)))
-
-
-def _urgent(record: MonitorRecord) -> Iterator[Sentence]:
-    """What a reader has to know first: alarms of series, changed features, violated constraints."""
-    if record.bias is not None:
-        for series in by_urgency(record.bias.series, record.rule)[:MOST_MARKDOWN_ROWS]:
-            status = status_of(series.findings, record.rule)
-            value = "undefined" if series.value is None else numbers.decimal(series.value, numbers.CARD_DECIMALS)
-            evidence = numbers.decimal(min(max(series.evidence, 0.0), 1.0))
-            verdict = strong(status.value if status else "no verdict")
-            yield say(verdict, ": ", series_words(series), f": {value}, evidence {evidence}")
-    if record.attribution is not None:
-        for output in record.attribution.outputs:
-            yield say("Output ", name(clean(output.label)), f": nDCG {numbers.decimal(output.ndcg, 3)}")
-    for quality in (record.data_quality, record.model_quality):
-        for violation in quality.violations if quality is not None else ():
-            yield say(name(clean(violation.subject)), ": ", name(clean(violation.description, longest=LONGEST_DETAIL)))

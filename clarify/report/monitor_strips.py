@@ -1,57 +1,133 @@
-"""The last windows of a monitor as drawings: one mark a window, and a strip with evidence for the worst series."""
+"""The last windows of a monitor as drawings: their statuses, and one strip a series with its evidence below."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from clarify.records import MonitorRecord, SeriesDrift, Status
+from clarify.records import MonitorRecord, SeriesDrift, Status, Window
 from clarify.report import numbers
 from clarify.report.forest import coordinate
-from clarify.report.judged import State
-from clarify.report.monitor_tables import OF_STATUS, by_urgency, series_words, status_of
-from clarify.report.words import Sentence, plain, some
+from clarify.report.judged import Chip, State
+from clarify.report.monitor_axis import Tick, TimeAxis, axis_of, begins, day, missed, named, ticks_of
+from clarify.report.monitor_marks import circle, cross, triangle
+from clarify.report.monitor_scales import View, blind_ends, blind_zone_words, view_of
+from clarify.report.monitor_tables import (
+    OF_STATUS,
+    Cell,
+    Row,
+    Table,
+    between,
+    by_urgency,
+    chip_of,
+    is_judged,
+    limits,
+    number,
+    series_words,
+    status_of,
+    table_of,
+)
+from clarify.report.words import Sentence, plain, say, some
+from clarify.results import Stage
 
 MOST_WINDOWS = 60
-MOST_STRIPS = 6
-LEFT, RIGHT = 8.0, 1092.0
-TIMELINE_HEIGHT = 38
-STRIP_TOP, STRIP_BOTTOM = 6.0, 58.0
-EVIDENCE_TOP, EVIDENCE_BOTTOM = 70.0, 84.0
+MOST_STRIPS = 12
+MOST_MULTIPLES = 36
+
+# The value box is 64 high, with room for arrow heads at both ends; then a lane for what has no value, and evidence.
+HEIGHT = 108
+_TOP, _BOTTOM = 8.0, 56.0
+_ARROW_TOP, _ARROW_BOTTOM = 1.0, 63.0
+_LANE = 71.0
+_EVIDENCE_TOP, _EVIDENCE_BOTTOM = 79.0, 93.0
+_TICK_Y = 105
+_CLOSEST_LABELS = 11.0
+_DATE_ROOM, _REVISION_ROOM = 48.0, 12.5
+STATUS_HEIGHT = 46
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Width of a drawing and of the part of it that holds windows."""
+
+    width: int
+    left: float
+    right: float
+
+
+WIDE = Frame(880, 58, 860)
+SMALL = Frame(360, 46, 344)
 
 
 @dataclass(frozen=True)
 class Mark:
+    """All marks of one state, as one path."""
+
     state: State
     path: str
 
 
 @dataclass(frozen=True)
+class Label:
+    x: str
+    y: str
+    text: str
+    anchor: str = ""                       # class: "first", "last", or in the middle
+
+
+@dataclass(frozen=True)
 class Timeline:
-    """One mark a window, the oldest on the left."""
+    """One mark a window, where it lies in time."""
 
     marks: tuple[Mark, ...]
-    gaps: str
-    first: str
-    last: str
+    revisions: tuple[Label, ...]
+    ticks: tuple[Tick, ...]
     label: str
-    height: int = TIMELINE_HEIGHT
+    words: str
+    width: int = WIDE.width
+    height: int = STATUS_HEIGHT
 
 
 @dataclass(frozen=True)
 class Strip:
-    """One series over the windows: allowed band, values with intervals, evidence below."""
+    """One series over the windows; an empty path is not drawn. ``facts``: what stands beside the drawing."""
 
+    anchor: str
     heading: Sentence
-    band: str
+    chip: Chip
+    title: str
+    finding: str
+    frame: Frame
+    bands: str
+    edges: str
+    reference: str
     bars: str
+    arrows: str
     marks: tuple[Mark, ...]
+    dates: tuple[Label, ...]
+    revisions: tuple[Label, ...]
     gaps: str
-    curve: str
-    top: str
-    bottom: str
-    label: str
+    crosses: str
+    levels: str
+    alarms: str
+    has_evidence: bool
+    blind: str
+    scale: tuple[Label, ...]
+    ticks: tuple[Tick, ...]
+    facts: tuple[str, ...]
+    values: Table
+
+
+@dataclass(frozen=True)
+class Strips:
+    """The strips that are drawn, and how many series are not."""
+
+    strips: tuple[Strip, ...]
+    are_small: bool
+    note: str
+
+
+# --- windows ----------------------------------------------------------------------------------------------------------
 
 
 def last_windows(record: MonitorRecord, history: Iterable[MonitorRecord]) -> tuple[MonitorRecord, ...]:
@@ -65,107 +141,354 @@ def last_windows(record: MonitorRecord, history: Iterable[MonitorRecord]) -> tup
 
 
 def timeline_of(windows: Sequence[MonitorRecord]) -> Timeline:
-    """The statuses of the last windows, and in words how many there are of each."""
-    marks = tuple(_mark(one.status, x, 12) for one, x in zip(windows, _places(len(windows)), strict=True))
-    counted = [(status, sum(one.status is status for one in windows)) for status in Status]
-    words = ", ".join(f"{count} {status.value}" for status, count in counted if count)
-    label = f"{some(len(windows), 'window', 'windows')}: {words}"
-    return Timeline(marks, "", windows[0].window.start[:10], windows[-1].window.end[:10], label)
+    """The statuses of the last windows where they lie in time, and in words how many there are of each."""
+    axis = axis_of([one.window for one in windows], left=WIDE.left, right=WIDE.right)
+    radius = _radius(axis)
+    placed = [(one.status, axis.middle(one.window), 14.0) for one in windows]
+    return Timeline(
+        marks=_marks(placed, radius),
+        revisions=_revisions(windows, axis, y=31.0),
+        ticks=ticks_of(axis, width=WIDE.width),
+        label=f"{some(len(windows), 'window', 'windows')}: {_counted([one.status for one in windows])}",
+        words=_gap_words([one.window for one in windows]),
+    )
 
 
-def strips_of(windows: Sequence[MonitorRecord]) -> tuple[Strip, ...]:
-    """Strips of the series that are worst in the last window; none for a single window or another kind."""
+def _counted(statuses: Sequence[Status]) -> str:
+    return ", ".join(f"{n} {status.value}" for status in Status if (n := sum(one is status for one in statuses)))
+
+
+def _gap_words(windows: Sequence[Window]) -> str:
+    """Where no window was looked at; an empty window is one that was."""
+    gaps = missed(windows)
+    if not gaps:
+        return ""
+    before, after = gaps[-1]
+    last = f"between those of {named(before)} and {named(after)}"
+    return f"No window was looked at {last}." if len(gaps) == 1 else (
+        f"Windows are missing in {len(gaps)} places, the last {last}."
+    )
+
+
+# --- strips -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Point:
+    """One series in one window; ``series`` None where the window does not have it."""
+
+    record: MonitorRecord
+    series: SeriesDrift | None
+    status: Status
+    x: float
+
+
+def strips_of(windows: Sequence[MonitorRecord]) -> Strips:
+    """Strips of the series of the last window, the most urgent first; small ones, three wide, where there are many.
+
+    None for a single window or another kind of monitor. Of more than 36 series those with most evidence are drawn.
+    """
     last = windows[-1]
     if last.bias is None or len(windows) < 2:
-        return ()
-    worst = by_urgency(last.bias.series, last.rule)[:MOST_STRIPS]
-    return tuple(_strip(series, windows) for series in worst)
+        return Strips((), False, "")
+    every = by_urgency(last.bias.series, last.rule)
+    are_small = len(every) > MOST_STRIPS
+    if are_small:
+        every.sort(key=lambda series: (not is_judged(series, last.rule), -series.evidence))
+    shown = every[:MOST_MULTIPLES]
+    frame = SMALL if are_small else WIDE
+    axis = axis_of([one.window for one in windows], left=frame.left, right=frame.right)
+    found = [{} if one.bias is None else {series.key: series for series in one.bias.series} for one in windows]
+    strips = tuple(_strip(i, series, windows, found, axis, frame) for i, series in enumerate(shown))
+    note = f"{len(shown)} of {numbers.count(len(every))} series drawn, those with most evidence; the table has more."
+    return Strips(strips, are_small, note if len(shown) < len(every) else "")
 
 
-def _strip(series: SeriesDrift, windows: Sequence[MonitorRecord]) -> Strip:
-    found = [_same(series, one) for one in windows]
-    places = _places(len(windows))
-    low, high = _domain(one for one in found if one is not None)
-    y = _scale(low, high)
-    there = [(one, x) for one, x in zip(found, places, strict=True) if one is not None and one.value is not None]
-    gaps = [x for one, x in zip(found, places, strict=True) if one is None or one.value is None]
-    marks = tuple(
-        _mark(status_of(one.findings, windows[-1].rule) or Status.INCONCLUSIVE, x, y(one.value))
-        for one, x in there
-        if one.value is not None
-    )
-    evidence = f"evidence {numbers.decimal(series.evidence)} of 1"
-    return Strip(
-        heading=series_words(series),
-        band=_band(series, y),
-        bars="".join(_bar(one, x, y) for one, x in there),
-        marks=marks,
-        gaps="".join(f"M{coordinate(x)} {STRIP_BOTTOM - 4:g}v8" for x in gaps),
-        curve=_curve([(x, one.evidence) for one, x in zip(found, places, strict=True) if one is not None]),
-        top=numbers.decimal(high),
-        bottom=numbers.decimal(low),
-        label=f"{plain(series_words(series))}: {evidence} after {some(len(windows), 'window', 'windows')}",
-    )
-
-
-def _same(series: SeriesDrift, record: MonitorRecord) -> SeriesDrift | None:
-    if record.bias is None:
-        return None
-    return next((one for one in record.bias.series if one.key == series.key), None)
-
-
-def _places(count: int) -> list[float]:
-    step = (RIGHT - LEFT - 24) / max(count - 1, 1)
-    return [LEFT + 12 + i * step for i in range(count)]
-
-
-def _domain(found: Iterable[SeriesDrift]) -> tuple[float, float]:
-    """From the smallest to the largest finite number that is to be drawn."""
-    numbers_drawn = [
-        number
-        for one in found
-        for number in (one.value, one.low, one.high, *((one.interval.low, one.interval.high) if one.interval else ()))
-        if number is not None and math.isfinite(number)
+def _strip(
+    place: int,
+    series: SeriesDrift,
+    windows: Sequence[MonitorRecord],
+    found: Sequence[Mapping[tuple[Stage, str, str, str], SeriesDrift]],
+    axis: TimeAxis,
+    frame: Frame,
+) -> Strip:
+    points = [
+        _Point(record, one.get(series.key), _status(record, one.get(series.key)), axis.middle(record.window))
+        for record, one in zip(windows, found, strict=True)
     ]
-    low, high = min(numbers_drawn, default=0.0), max(numbers_drawn, default=1.0)
-    return (low, high) if high > low else (low - 0.5, high + 0.5)
+    view = view_of(series)
+    valued = [point for point in points if point.series is not None and point.series.value is not None]
+    radius = _radius(axis)
+    dates = _dates([point for point in points if point.series is not None and point.status is Status.VIOLATION], frame)
+    taken = [(float(label.x), _DATE_ROOM / 2 + 8) for label in dates]
+    taken += [(point.x, 8.0) for point in points if _is_gap(point) or point.record.status is Status.ERROR]
+    has_evidence = series.low is not None or series.high is not None
+    return Strip(
+        anchor=f"strip-{place}",
+        heading=series_words(series),
+        chip=chip_of(series, windows[-1].rule),
+        title=plain(series_words(series)),
+        finding=_finding(series, points, windows[-1]),
+        frame=frame,
+        bands="".join(_bands(points, axis, view)),
+        edges="".join(_edges(points, axis, view)),
+        reference=_reference(series, view, frame),
+        bars="".join(_bar(point.series, point.x, view) for point in valued if point.series),
+        arrows="".join(_arrows(point.series, point.x, view, radius) for point in valued if point.series),
+        marks=_marks([(p.status, p.x, _y(view, p.series.value)) for p in valued if p.series and
+                      p.series.value is not None], radius),
+        dates=dates,
+        revisions=() if frame is SMALL else _revisions(windows, axis, y=_LANE + 4, taken=taken),
+        gaps="".join(f"M{coordinate(p.x)} {_LANE - 3:g}v6" for p in points if _is_gap(p)),
+        crosses="".join(cross(p.x, _LANE, min(radius, 3.0)) for p in points if p.record.status is Status.ERROR),
+        levels="".join(_level(point, axis) for point in valued if not _alarms(point)),
+        alarms="".join(_level(point, axis) for point in points if _alarms(point)),
+        has_evidence=has_evidence,
+        blind=_blind(series, view, frame),
+        scale=_scale(series, view, frame, has_evidence=has_evidence),
+        ticks=ticks_of(axis, width=frame.width),
+        facts=_facts(series, points),
+        values=_values(series, points),
+    )  # fmt: skip
 
 
-def _scale(low: float, high: float) -> Callable[[float], float]:
-    """From a value to drawing units; what lies beyond, an infinity too, is held at the end."""
-    def y(value: float) -> float:
-        share = (min(max(value, low), high) - low) / (high - low)
-        return STRIP_BOTTOM - share * (STRIP_BOTTOM - STRIP_TOP)
-
-    return y
+def _status(record: MonitorRecord, series: SeriesDrift | None) -> Status:
+    if series is None:
+        return Status.ERROR if record.status is Status.ERROR else Status.INCONCLUSIVE
+    return status_of(series.findings, record.rule) or Status.INCONCLUSIVE
 
 
-def _band(series: SeriesDrift, y: Callable[[float], float]) -> str:
-    if series.low is None and series.high is None:
+def _is_gap(point: _Point) -> bool:
+    """A window that was looked at and has no value of this series."""
+    return (point.series is None or point.series.value is None) and point.record.status is not Status.ERROR
+
+
+def _alarms(point: _Point) -> bool:
+    return point.series is not None and point.series.evidence >= 1
+
+
+def _y(view: View, value: float) -> float:
+    """From a value to drawing units; what lies beyond the view, an infinity too, is held at its end."""
+    return _BOTTOM - min(max(view.share(value), 0.0), 1.0) * (_BOTTOM - _TOP)
+
+
+def _radius(axis: TimeAxis) -> float:
+    """Of a mark: 4.2 where there is room, less where windows lie close."""
+    return min(max(0.42 * axis.spacing, 1.8), 4.2)
+
+
+# --- paths ------------------------------------------------------------------------------------------------------------
+
+
+def _runs(points: Sequence[_Point], axis: TimeAxis) -> Iterable[tuple[SeriesDrift, float, float]]:
+    """Stretches of time with one allowed range, from the first window that was held to it up to the next range."""
+    ranged = [p for p in points if p.series is not None and (p.series.low is not None or p.series.high is not None)]
+    starts = [
+        (p.series, p.record.window) for i, p in enumerate(ranged)
+        if p.series is not None and (i == 0 or _range(p) != _range(ranged[i - 1]))
+    ]  # fmt: skip
+    for i, (series, window) in enumerate(starts):
+        end = axis.x(starts[i + 1][1].starts) if i + 1 < len(starts) else axis.right
+        yield series, axis.x(window.starts), end
+
+
+def _range(point: _Point) -> tuple[float | None, float | None]:
+    return (None, None) if point.series is None else (point.series.low, point.series.high)
+
+
+def _bands(points: Sequence[_Point], axis: TimeAxis, view: View) -> Iterable[str]:
+    for series, left, right in _runs(points, axis):
+        top = _ARROW_TOP if series.high is None else _y(view, series.high)
+        bottom = _ARROW_BOTTOM if series.low is None else _y(view, series.low)
+        yield f"M{coordinate(left)} {coordinate(top)}H{coordinate(right)}V{coordinate(bottom)}H{coordinate(left)}z"
+
+
+def _edges(points: Sequence[_Point], axis: TimeAxis, view: View) -> Iterable[str]:
+    for series, left, right in _runs(points, axis):
+        for limit in (series.low, series.high):
+            if limit is not None and 0 <= view.share(limit) <= 1:
+                yield f"M{coordinate(left)} {coordinate(_y(view, limit))}H{coordinate(right)}"
+
+
+def _reference(series: SeriesDrift, view: View, frame: Frame) -> str:
+    value = series.reference.value if series.reference is not None else None
+    if value is None or not 0 <= view.share(value) <= 1:
         return ""
-    top = y(math.inf if series.high is None else series.high)
-    bottom = y(-math.inf if series.low is None else series.low)
-    return f"M{LEFT:g} {coordinate(top)}H{RIGHT:g}V{coordinate(bottom)}H{LEFT:g}z"
+    return f"M{frame.left:g} {coordinate(_y(view, value))}H{frame.right:g}"
 
 
-def _bar(series: SeriesDrift, x: float, y: Callable[[float], float]) -> str:
+def _bar(series: SeriesDrift, x: float, view: View) -> str:
     if series.interval is None:
         return ""
-    return f"M{coordinate(x)} {coordinate(y(series.interval.high))}V{coordinate(y(series.interval.low))}"
+    top, bottom = _y(view, series.interval.high), _y(view, series.interval.low)
+    return f"M{coordinate(x)} {coordinate(top)}V{coordinate(bottom)}" if bottom > top else ""
 
 
-def _curve(points: Sequence[tuple[float, float]]) -> str:
-    height = EVIDENCE_BOTTOM - EVIDENCE_TOP
-    placed = [(x, EVIDENCE_BOTTOM - min(max(evidence, 0.0), 1.0) * height) for x, evidence in points]
-    return "".join(
-        f"{'L' if i else 'M'}{coordinate(x)} {coordinate(y)}" for i, (x, y) in enumerate(placed)
-    ) if len(placed) > 1 else ""
+def _arrows(series: SeriesDrift, x: float, view: View, radius: float) -> str:
+    """Heads where the interval, or the value, goes on beyond the view."""
+    ends = [series.value] if series.interval is None else [series.interval.low, series.interval.high, series.value]
+    shares = [view.share(end) for end in ends if end is not None]
+    half = min(radius, 3.0)
+    up = f"M{coordinate(x)} {_ARROW_TOP:g}l{half:g} 5.5h-{2 * half:g}z" if max(shares) > 1 else ""
+    down = f"M{coordinate(x)} {_ARROW_BOTTOM:g}l{half:g}-5.5h-{2 * half:g}z" if min(shares) < 0 else ""
+    return up + down
 
 
-def _mark(status: Status, x: float, y: float) -> Mark:
-    state = OF_STATUS[status].state
-    if status is Status.VIOLATION:
-        return Mark(state, f"M{coordinate(x)} {coordinate(y - 6)}l5.8 10.4h-11.6z")
-    if status is Status.ERROR:
-        return Mark(state, f"M{coordinate(x - 4)} {coordinate(y - 4)}l8 8M{coordinate(x + 4)} {coordinate(y - 4)}l-8 8")
-    return Mark(state, f"M{coordinate(x - 4.2)} {coordinate(y)}a4.2 4.2 0 1 0 8.4 0a4.2 4.2 0 1 0 -8.4 0z")
+def _marks(placed: Sequence[tuple[Status, float, float]], radius: float) -> tuple[Mark, ...]:
+    """One path a state; the worst last, so that nothing lies over an alarm."""
+    order = (Status.PASS, Status.INCONCLUSIVE, Status.ERROR, Status.VIOLATION)
+    paths = {status: "".join(_SHAPES[status](x, y, radius) for one, x, y in placed if one is status)
+             for status in order}  # fmt: skip
+    return tuple(Mark(OF_STATUS[status].state, path) for status, path in paths.items() if path)
+
+
+_SHAPES: Mapping[Status, Callable[[float, float, float], str]] = {
+    Status.PASS: circle,
+    Status.INCONCLUSIVE: circle,
+    Status.ERROR: cross,
+    Status.VIOLATION: triangle,
+}
+
+
+def _level(point: _Point, axis: TimeAxis) -> str:
+    """The evidence after a window as a column; no evidence at all is a hair's breadth, and not nothing."""
+    if point.series is None:
+        return ""
+    share = min(max(point.series.evidence, 0.0), 1.0)
+    height = max(share * (_EVIDENCE_BOTTOM - _EVIDENCE_TOP), 0.8)
+    width = min(max(0.6 * axis.spacing, 1.4), 10.0)
+    return (
+        f"M{coordinate(point.x - width / 2)} {_EVIDENCE_BOTTOM:g}v-{coordinate(height)}h{coordinate(width)}v"
+        f"{coordinate(height)}z"
+    )
+
+
+def _blind(series: SeriesDrift, view: View, frame: Frame) -> str:
+    """A bracket right of the windows: how far the reference's value may change unseen."""
+    ends = blind_ends(series)
+    if ends is None:
+        return ""
+    bottom, top = (_y(view, end) for end in ends)
+    x = frame.right + 9
+    return f"M{coordinate(x - 3)} {coordinate(top)}h6m-3 0V{coordinate(bottom)}m-3 0h6" if bottom > top else ""
+
+
+# --- texts in a drawing -----------------------------------------------------------------------------------------------
+
+
+def _dates(alarmed: Sequence[_Point], frame: Frame) -> tuple[Label, ...]:
+    """The dates of alarms below their triangles, the newest first to get room; all of them are in the table."""
+    placed: list[tuple[float, Label]] = []
+    for point in reversed(alarmed):
+        if any(abs(point.x - x) < _DATE_ROOM for x, _ in placed):
+            continue
+        anchor = "last" if point.x > frame.right - 18 else "first" if point.x < frame.left + 18 else ""
+        text = day(point.record.window.starts)
+        placed.append((point.x, Label(coordinate(point.x), f"{_LANE + 4:g}", text, anchor)))
+    return tuple(label for _, label in reversed(placed))
+
+
+def _revisions(
+    windows: Sequence[MonitorRecord], axis: TimeAxis, *, y: float, taken: Sequence[tuple[float, float]] = ()
+) -> tuple[Label, ...]:
+    """``r2`` at windows that were looked at again, the newest first to get room beside what is ``taken``."""
+    placed: list[tuple[float, float]] = list(taken)
+    found: list[Label] = []
+    for one in reversed(windows):
+        x = axis.middle(one.window)
+        if one.revision > 1 and all(abs(x - other) >= room for other, room in placed):
+            placed.append((x, _REVISION_ROOM))
+            found.append(Label(coordinate(x), coordinate(y), f"r{one.revision}"))
+    return tuple(reversed(found))
+
+
+def _scale(series: SeriesDrift, view: View, frame: Frame, *, has_evidence: bool) -> tuple[Label, ...]:
+    """The edges of the range and the ends of the view left of the drawing; an end too close to an edge is left out."""
+    edges = [limit for limit in (series.low, series.high) if limit is not None and 0 <= view.share(limit) <= 1]
+    placed: list[tuple[float, float]] = []
+    for value in (*edges, view.high, view.low):
+        y = _y(view, value)
+        if all(abs(y - other) >= _CLOSEST_LABELS for other, _ in placed):
+            placed.append((y, value))
+    x = coordinate(frame.left - 6)
+    texts = [Label(x, coordinate(y + 4), numbers.decimal(value), "last") for y, value in sorted(placed)]
+    if has_evidence:
+        texts += [Label(x, f"{_EVIDENCE_TOP + 4:g}", "alarm", "last"),
+                  Label(x, f"{_EVIDENCE_BOTTOM + 2:g}", "0", "last")]  # fmt: skip
+    return tuple(texts)
+
+
+# --- words and numbers beside it --------------------------------------------------------------------------------------
+
+
+def _facts(series: SeriesDrift, points: Sequence[_Point]) -> tuple[str, ...]:
+    """Since when evidence is summed, how many rows of the named group are known together, what stays unseen."""
+    if series.low is None and series.high is None:
+        return ("no allowed range",)
+    pooled = f"{some(series.pooled_rows, 'row', 'rows')} of the named group in the last " \
+             f"{some(series.pooled_windows, 'window', 'windows')}"  # fmt: skip
+    return (
+        f"evidence {numbers.decimal(min(max(series.evidence, 0.0), 1.0))} of 1",
+        _since(series, points),
+        pooled if series.pooled_windows else "no rows of the named group yet",
+        blind_zone_words(series),
+    )
+
+
+def _since(series: SeriesDrift, points: Sequence[_Point]) -> str:
+    """How long evidence is summed; of a record that does not say, counted from the windows at hand."""
+    if series.since_reset is not None:
+        return f"{some(series.since_reset, 'window', 'windows')} since the last reset"
+    before = [point for point in points[:-1] if point.series is not None]
+    after = next((i for i, point in enumerate(reversed(before)) if _alarms(point)), None)
+    if after is None:
+        return f"at least {some(len(before) + 1, 'window', 'windows')} since the last reset"
+    return f"{some(after + 1, 'window', 'windows')} since the last reset"
+
+
+def _finding(series: SeriesDrift, points: Sequence[_Point], last: MonitorRecord) -> str:
+    """What the drawing shows, for those who do not see it."""
+    status = status_of(series.findings, last.rule)
+    value = "no value" if series.value is None else f"value {numbers.decimal(series.value, numbers.CARD_DECIMALS)}"
+    within = "" if series.interval is None else (
+        f" (95 % interval {numbers.interval(series.interval, numbers.CARD_DECIMALS)})"
+    )
+    seen = [p.status for p in points if p.series is not None and p.series.value is not None]
+    without = sum(_is_gap(p) for p in points)
+    failed = sum(p.record.status is Status.ERROR for p in points)
+    verdict = status.value if status is not None else "No verdict"
+    parts = [
+        f"{verdict} in the window of {named(last.window)}: {value}{within}",
+        f"allowed {limits(series.low, series.high).text}",
+        *_facts(series, points),
+        f"{some(len(points), 'window', 'windows')} drawn: {_counted(seen)}",
+    ]
+    parts += [f"{without} without a value"] if without else []
+    parts += [f"{failed} that could not be looked at"] if failed else []
+    alarms = [named(p.record.window) for p in points if p.series is not None and p.status is Status.VIOLATION]
+    parts += [f"alarms in the windows of {', '.join(alarms[-5:])}"] if alarms else []
+    return "; ".join(parts) + "."
+
+
+def _values(series: SeriesDrift, points: Sequence[_Point]) -> Table:
+    rows = (Row(say(_window_words(point)), _cells(point)) for point in reversed(points))
+    columns = ("Window from (UTC)", "Value", "95 % interval", "Allowed", "Evidence", "Verdict")
+    return table_of(f"{plain(series_words(series))}: every window drawn, the newest first", columns, rows,
+                    numeric=columns[1:5])  # fmt: skip
+
+
+def _window_words(point: _Point) -> str:
+    revision = f", r{point.record.revision}" if point.record.revision > 1 else ""
+    return begins(point.record.window) + revision
+
+
+def _cells(point: _Point) -> tuple[Cell, ...]:
+    series = point.series
+    if series is None:
+        dashes = (Cell("number", text="–"),) * 4
+        return (*dashes, Cell("words", words=say(Status.ERROR.value if point.status is Status.ERROR else "–")))
+    allowed, evidence = limits(series.low, series.high), numbers.decimal(min(max(series.evidence, 0.0), 1.0))
+    return (
+        number(series.value), between(series.interval), allowed, Cell("number", text=evidence),
+        Cell("words", words=say(point.status.value)),
+    )  # fmt: skip

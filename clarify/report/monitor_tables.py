@@ -27,30 +27,41 @@ from clarify.report.forest import coordinate
 from clarify.report.judged import OF_VERDICT, Chip
 from clarify.report.names import LONGEST_DETAIL, clean
 from clarify.report.words import REASONS, Sentence, name, named_group, say, some
-from clarify.results import Interval
+from clarify.results import Interval, Reason
 
 MOST_ROWS = 200
-METER_WIDTH = 72
+METER_WIDTH = 48
 RULES: tuple[Rule, ...] = ("decision", "bootstrap_overlap", "sagemaker")
 
 OF_STATUS: dict[Status, Chip] = {
     **{Status(verdict.value): chip for verdict, chip in OF_VERDICT.items()},
     Status.ERROR: Chip("error", "ERROR"),
 }
+NO_VERDICT = Chip("norange", "NO RANGE")
 ORDER: tuple[Status, ...] = (Status.ERROR, Status.VIOLATION, Status.INCONCLUSIVE, Status.PASS)
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One cell: words, a number, what a rule says, or a meter from 0 to 1."""
+class Said:
+    """What one rule says, and why where it cannot decide."""
 
-    kind: Literal["words", "number", "chip", "meter"]
+    rule: str
+    chip: Chip
+    why: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: words, a number, what one rule or all of them say, or a meter from 0 to 1."""
+
+    kind: Literal["words", "number", "chip", "meter", "rules"]
     words: Sentence = ()
     text: str = ""
     chip: Chip | None = None
     path: str = ""
     full: bool = False
     note: str = ""                        # a second, smaller line
+    rules: tuple[Said, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -124,8 +135,7 @@ def finding(findings: Sequence[RuleFinding], rule: Rule, *, with_text: bool = Fa
     found = next((one for one in findings if one.rule == rule), None)
     if found is None:
         return Cell("chip")
-    undecided = found.status in (Status.INCONCLUSIVE, Status.ERROR) and found.reason is not None
-    why = REASONS[found.reason] if undecided and found.reason is not None else ""
+    why = why_of(found)
     said = clean(found.text, longest=LONGEST_DETAIL) if with_text and found.text else ""
     return Cell("chip", chip=OF_STATUS[found.status], text="; ".join(part for part in (why, said) if part))
 
@@ -145,33 +155,54 @@ def series_words(series: SeriesDrift) -> Sentence:
 
 
 def by_urgency(series: Iterable[SeriesDrift], rule: Rule) -> list[SeriesDrift]:
-    """Violations first, then what has most evidence against it."""
+    """Violations first, then what has most evidence against it; what has nothing to be held to comes last."""
     def rank(one: SeriesDrift) -> tuple[int, float]:
-        status = status_of(one.findings, rule)
+        status = status_of(one.findings, rule) if is_judged(one, rule) else None
         return (ORDER.index(status) if status is not None else len(ORDER)), -one.evidence
 
     return sorted(series, key=rank)
 
 
+def is_judged(series: SeriesDrift, rule: Rule) -> bool:
+    """Whether a rule has anything to hold the series to."""
+    return any(one.rule == rule and one.reason is not Reason.NO_REFERENCE for one in series.findings)
+
+
+def chip_of(series: SeriesDrift, rule: Rule) -> Chip:
+    """What one rule says of a series; NO RANGE where it has nothing to hold it to."""
+    status = status_of(series.findings, rule)
+    return OF_STATUS[status] if status is not None and is_judged(series, rule) else NO_VERDICT
+
+
 def bias_table(drift: BiasDrift) -> Table:
     """One row a series: now, then, allowed, evidence, the recent windows together, and what every rule says."""
-    columns = (
-        "Series", "Value", "95 % interval", "Reference", "Allowed", "Evidence", "Windows together", *RULES
-    )
+    columns = ("Series", "Value", "Reference", "Allowed", "Evidence", "Windows together", "What the rules say")
     rows = (Row(series_words(one), _series_cells(one)) for one in by_urgency(drift.series, drift.rule))
-    return table_of("Every series of the window, the most urgent first", columns, rows, numeric=columns[1:7])
+    return table_of("Every series of the window, the most urgent first", columns, rows, numeric=columns[1:6])
 
 
 def _series_cells(series: SeriesDrift) -> tuple[Cell, ...]:
-    pooled = between(series.pooled)
+    value, pooled = number(series.value), between(series.pooled)
+    if series.interval is not None:
+        value = Cell("number", text=value.text, note=between(series.interval).text)
     if series.pooled is not None:
         windows = some(series.pooled_windows, "window", "windows")
         pooled = Cell("number", text=pooled.text, note=f"{windows}, {some(series.pooled_rows, 'row', 'rows')}")
     reference = series.reference.value if series.reference is not None else None
     return (
-        number(series.value), between(series.interval), number(reference), limits(series.low, series.high),
-        meter(series.evidence), pooled, *(finding(series.findings, rule) for rule in RULES),
+        value, number(reference), limits(series.low, series.high), meter(series.evidence), pooled,
+        Cell("rules", rules=tuple(_said(one) for rule in RULES for one in series.findings if one.rule == rule)),
     )  # fmt: skip
+
+
+def _said(found: RuleFinding) -> Said:
+    return Said(found.rule, OF_STATUS[found.status], why_of(found))
+
+
+def why_of(found: RuleFinding) -> str:
+    """The reason of a rule that cannot decide."""
+    undecided = found.status in (Status.INCONCLUSIVE, Status.ERROR)
+    return REASONS[found.reason] if undecided and found.reason is not None else ""
 
 
 # --- attribution ------------------------------------------------------------------------------------------------------

@@ -15,6 +15,9 @@ SHOWN_EMPTY = "(empty)"
 # Bidirectional controls reorder the text around them; the other format characters hide or join letters.
 _UNPRINTABLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _JOINERS = {"\N{ZERO WIDTH JOINER}", "\N{ZERO WIDTH NON-JOINER}"}
+# Letters and symbols that are drawn as nothing: two names that differ only in these would look alike.
+_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+_MARKS = {"Mn", "Me"}
 _MOST_MARKS = 3
 
 
@@ -37,13 +40,15 @@ def name_all(raw_names: Iterable[str], *, longest: int = LONGEST_NAME) -> Names:
     ['age', 'a\ufffdge', 'a\ufffdge #2']
     """
     taken: set[str] = set()
+    counts: dict[str, int] = {}          # thousands of names may be clipped to the same one
     shown: dict[str, str] = {}
     for raw in dict.fromkeys(raw_names):
         cleaned = clean(raw, longest=longest)
-        name, count = cleaned, 1
+        name, count = cleaned, counts.get(cleaned, 1)
         while name in taken:
             count += 1
             name = f"{cleaned} #{count}"
+        counts[cleaned] = count
         taken.add(name)
         shown[raw] = name
     return Names(MappingProxyType(shown))
@@ -60,7 +65,8 @@ def clean(raw: str, *, longest: int = LONGEST_NAME) -> str:
 def _printable(character: str) -> str:
     if character.isspace():
         return " "
-    if unicodedata.category(character) in _UNPRINTABLE and character not in _JOINERS:
+    is_unprintable = unicodedata.category(character) in _UNPRINTABLE and character not in _JOINERS
+    if is_unprintable or character in _INVISIBLE:
         return "\N{REPLACEMENT CHARACTER}"
     return character
 
@@ -69,7 +75,7 @@ def _bounded_marks(characters: Iterable[str]) -> Iterable[str]:
     """Keep a few combining marks per letter; hundreds of them would paint over the lines above."""
     marks = 0
     for character in characters:
-        marks = marks + 1 if unicodedata.combining(character) else 0
+        marks = marks + 1 if unicodedata.category(character) in _MARKS else 0
         if marks <= _MOST_MARKS:
             yield character
 

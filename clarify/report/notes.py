@@ -15,7 +15,7 @@ from clarify.report.names import Names, clean, without_secrets
 from clarify.report.provenance import Provenance, utc_text
 from clarify.report.selection import MOST_CARD_GROUPS, Group, undefined_metrics
 from clarify.report.words import Sentence, name, say, some, why_undefined
-from clarify.results import AnalysisResult, ExplanationSection, VerdictSection
+from clarify.results import AnalysisResult, ExplanationSection, GroupCounts, VerdictSection
 
 BASELINES = {
     "inline": "given in the configuration",
@@ -53,6 +53,7 @@ def left_out(result: AnalysisResult, groups: tuple[Group, ...], names: Names) ->
     return (
         *_unknown_facets(groups, names),
         *_unknown_outcomes(groups),
+        *_hidden(groups),
         *_undefined(groups),
         *_missing_values(result),
         *_failed_expectations(result),
@@ -62,22 +63,40 @@ def left_out(result: AnalysisResult, groups: tuple[Group, ...], names: Names) ->
 
 
 def _unknown_facets(groups: tuple[Group, ...], names: Names) -> tuple[LeftOut, ...]:
-    rows = {group.facet: group.counts.unknown.rows for group in groups}
+    unknown = {group.facet: group.counts.unknown for group in groups}
     return tuple(
-        LeftOut(say("Rows without a value of ", name(names[facet])), numbers.count(count),
-                "they belong to neither group" if count else "none missing")
-        for facet, count in rows.items()
+        LeftOut(say("Rows without a value of ", name(names[facet])), _how_many(counts),
+                "they belong to neither group" if counts.rows or counts.fewer_than else "none missing")
+        for facet, counts in unknown.items()
     )  # fmt: skip
 
 
-def _unknown_outcomes(groups: tuple[Group, ...]) -> tuple[LeftOut, ...]:
-    if not groups:
+def _how_many(counts: GroupCounts) -> str:
+    return "not shown" if counts.fewer_than else numbers.count(counts.rows)
+
+
+def _hidden(groups: tuple[Group, ...]) -> tuple[LeftOut, ...]:
+    """Groups whose counts are not shown to this reader."""
+    hidden = [group for group in groups if group.counts.d.fewer_than or group.counts.a.fewer_than]
+    if not hidden:
         return ()
-    everyone = (groups[0].counts.a, groups[0].counts.d, groups[0].counts.unknown)
-    found = [_unknown("Rows without a label", sum(c.unknown_labels for c in everyone))]
-    if groups[0].has_predictions:
-        found.append(_unknown("Rows without a predicted label", sum(c.unknown_predictions for c in everyone)))
+    why = "a count is too small to be shown, or would tell one that is"
+    return (LeftOut(say("Groups whose counts are not shown"), numbers.count(len(hidden)), why),)
+
+
+def _unknown_outcomes(groups: tuple[Group, ...]) -> tuple[LeftOut, ...]:
+    shown = next((group for group in groups if not any(side.fewer_than for side in _sides(group))), None)
+    if shown is None:
+        return ()
+    found = [_unknown("Rows without a label", sum(c.unknown_labels for c in _sides(shown)))]
+    if shown.has_predictions:
+        n_without = sum(c.unknown_predictions for c in _sides(shown))
+        found.append(_unknown("Rows without a predicted label", n_without))
     return tuple(found)
+
+
+def _sides(group: Group) -> tuple[GroupCounts, GroupCounts, GroupCounts]:
+    return group.counts.a, group.counts.d, group.counts.unknown
 
 
 def _unknown(what: str, count: int) -> LeftOut:

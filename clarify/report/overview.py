@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC
@@ -10,7 +11,14 @@ from clarify.bias.catalog import BY_NAME
 from clarify.report import numbers
 from clarify.report.attribution_words import order_remark
 from clarify.report.explained import size_of, strongest, unit_of
-from clarify.report.judged import allowed_text, detectable_words, overall_sentence, short_result
+from clarify.report.judged import (
+    allowed_text,
+    detectable_words,
+    edges_of,
+    overall_sentence,
+    short_result,
+    smallest_seen,
+)
 from clarify.report.names import Names, clean, without_secrets
 from clarify.report.provenance import Provenance
 from clarify.report.rates import SHARES
@@ -23,8 +31,19 @@ from clarify.report.selection import (
     sections_of,
     undefined_metrics,
 )
-from clarify.report.words import Sentence, name, named_group, out_of, plain, say, some, strong, why_undefined
-from clarify.results import AnalysisResult, FacetCounts, GroupCounts, Judgement, MetricValue, Verdict
+from clarify.report.words import (
+    Sentence,
+    name,
+    named_group,
+    out_of,
+    plain,
+    points_range,
+    say,
+    some,
+    strong,
+    why_undefined,
+)
+from clarify.results import AnalysisResult, FacetCounts, GroupCounts, Interval, Judgement, Reason, Verdict
 
 FEW = 3
 SMALL_GROUP = 50
@@ -32,7 +51,10 @@ SMALL_GROUP = 50
 
 @dataclass(frozen=True)
 class Overview:
-    """What stands on the first screen beside the forest."""
+    """What stands on the first screen beside the forest.
+
+    ``undecided`` with a policy, ``undefined`` without one: what the data could not tell, and why.
+    """
 
     title: str
     heading: Sentence
@@ -42,29 +64,42 @@ class Overview:
     verdict: Sentence
     looked_at: tuple[Sentence, ...]
     found: tuple[Sentence, ...]
+    undecided: tuple[Sentence, ...]
     undefined: tuple[Sentence, ...]
     not_looked_at: tuple[Sentence, ...]
 
 
 def overview_of(result: AnalysisResult, provenance: Provenance, groups: tuple[Group, ...], names: Names) -> Overview:
     """The first screen of a result."""
-    run = provenance.run
+    run, undefined = provenance.run, undefined_findings(groups, names)
+    is_judged = result.verdicts is not None
     return Overview(
-        title=f"{_short_result(result, groups)}: {plain(subject(result, names))}",
+        title=f"{_short_result(result, groups)}: {_short_subject(result, names)}",
         heading=say(subject(result, names), f", on {some(result.dataset.rows, 'row', 'rows')}"),
         report_title=clean(result.report_title),
         when=f"{run.finished_at.astimezone(UTC):%d %b %Y, %H:%M} UTC",
         run_id=clean(run_id) if (run_id := run.mlflow_run_id or run.prefect_flow_run_id) else "",
         verdict=verdict_sentence(result),
         looked_at=_looked_at(result, groups, names),
-        found=(
-            *found_violations(groups, names, most=FEW),
-            *found_gaps(groups, names, most=FEW), *_small_groups(groups, names),
-            *found_attributions(result, names),
-        ),
-        undefined=undefined_findings(groups, names),
+        found=_found(result, groups, names),
+        undecided=(*_could_not_be_decided(groups, names), *undefined) if is_judged else (),
+        undefined=() if is_judged else undefined,
         not_looked_at=_not_looked_at(result, groups),
     )
+
+
+def _short_subject(result: AnalysisResult, names: Names) -> str:
+    """``credit-hgb version 7``: in a title a comma would only part it from itself."""
+    return plain(subject(result, names)).replace(", version ", " version ", 1)
+
+
+def _found(result: AnalysisResult, groups: tuple[Group, ...], names: Names) -> tuple[Sentence, ...]:
+    """With a policy what is outside, then how much is inside; without one the clearest gaps."""
+    if result.verdicts is None:
+        checked = (*found_gaps(groups, names, most=FEW), *_small_groups(groups, names))
+    else:
+        checked = (*_outside(groups, names), *_inside(groups, names))
+    return *checked, *found_attributions(result, names)
 
 
 def subject(result: AnalysisResult, names: Names) -> Sentence:
@@ -124,13 +159,56 @@ def _short_result(result: AnalysisResult, groups: tuple[Group, ...]) -> str:
 def _looked_at(result: AnalysisResult, groups: tuple[Group, ...], names: Names) -> tuple[Sentence, ...]:
     data = say(
         "Every row of ", name(file_name(result)), f": {some(result.dataset.rows, 'row', 'rows')}, ",
-        some(result.dataset.n_columns, "column", "columns"), ".",
+        some(result.dataset.n_columns, "column", "columns"), "; ", _dropped(groups, names), ".",
     )  # fmt: skip
     if not groups:
         return (data,)
     section = sections_of(result)[-1]
     positive = named_group(names[section.label], names[section.label_value_or_threshold])
-    return data, say("Positive means ", positive, ": ", _totals(groups[0]), ".")
+    shown = next((group for group in groups if _is_shown(group)), None)
+    totals = () if shown is None else say(": ", _totals(shown))
+    return data, say("Positive means ", positive, totals, _threshold(result), ".", _accuracy(shown))
+
+
+def _is_shown(group: Group) -> bool:
+    counts = group.counts
+    return not any(side.fewer_than for side in (counts.a, counts.d, counts.unknown))
+
+
+def _dropped(groups: tuple[Group, ...], names: Names) -> Sentence:
+    """Rows that no comparison counts; of facets the first ones, the rest is in the list of what was left out."""
+    unknown = {group.facet: group.counts.unknown.rows for group in groups if _is_shown(group)}
+    incomplete = [(facet, rows) for facet, rows in unknown.items() if rows]
+    listed = [say(f"{some(rows, 'row', 'rows')} without ", name(names[facet])) for facet, rows in incomplete[:FEW]]
+    n_unlabelled = _without_outcome(groups)
+    if n_unlabelled:
+        listed.append(say(f"{some(n_unlabelled, 'row', 'rows')} without a label or predicted label"))
+    if not listed:
+        return say("none dropped")
+    return say("not counted ", *(say(", " if i else "", what) for i, what in enumerate(listed)))
+
+
+def _without_outcome(groups: tuple[Group, ...]) -> int:
+    shown = next((group for group in groups if _is_shown(group)), None)
+    if shown is None:
+        return 0
+    everyone = (shown.counts.a, shown.counts.d, shown.counts.unknown)
+    return sum(side.unknown_labels for side in everyone) + sum(side.unknown_predictions for side in everyone)
+
+
+def _threshold(result: AnalysisResult) -> str:
+    """The score from which a row is predicted positive, where the result knows it."""
+    threshold = result.explanations.threshold if result.explanations is not None else None
+    return "" if threshold is None else f" (score above {numbers.decimal(threshold)})"
+
+
+def _accuracy(group: Group | None) -> str:
+    if group is None or not group.has_predictions:
+        return ""
+    everyone = (group.counts.a, group.counts.d, group.counts.unknown)
+    right = sum(c.true_positives + c.true_negatives for c in everyone)
+    of = right + sum(c.false_positives + c.false_negatives for c in everyone)
+    return f" Accuracy {numbers.percent(right / of)}." if of else ""
 
 
 def _totals(group: Group) -> str:
@@ -168,21 +246,80 @@ def found_undecided(groups: tuple[Group, ...], names: Names, *, most: int) -> tu
     found = _checks(groups, Verdict.INCONCLUSIVE)
     more = some(len(found) - most, "more check", "more checks")
     sentences = [
-        say(_check("Cannot be decided", check, names), detectable_words(check.judgement)) for check in found[:most]
+        say(_check("Cannot be decided", check, names), detectable_words(check.judgement, check.measured.counts))
+        for check in found[:most]
     ]
     return (*sentences, *([say(f"{more} cannot be decided.")] if len(found) > most else ()))
+
+
+def _could_not_be_decided(groups: tuple[Group, ...], names: Names) -> tuple[Sentence, ...]:
+    """The checks with a value nearest to being outside, and the gap that would have been seen; the rest is counted."""
+    found = sorted(_checks(groups, Verdict.INCONCLUSIVE), key=_nearest_to_outside)
+    valued = [check for check in found if check.measured.metric.value is not None]
+    more = (say(f"{some(len(valued) - FEW, 'more check', 'more checks')}; see the table."),)
+    return (*(_undecided(check, names) for check in valued[:FEW]), *(more if len(valued) > FEW else ()))
+
+
+def _nearest_to_outside(check: _Check) -> float:
+    p_outside = check.judgement.evidence.p_outside
+    return 1.0 if p_outside is None else p_outside
+
+
+def _undecided(check: _Check, names: Names) -> Sentence:
+    seen = smallest_seen(check.judgement)
+    return say(
+        _which(check, names), ": ", _size(check), ".",
+        f" Only {seen} would be reported reliably." if seen else "",
+    )  # fmt: skip
+
+
+def _outside(groups: tuple[Group, ...], names: Names) -> tuple[Sentence, ...]:
+    """The first checks that are outside, by name and size; the rest is counted."""
+    found = _checks(groups, Verdict.VIOLATION)
+    more = (say(f"{some(len(found) - FEW, 'more check is', 'more checks are')} outside."),)
+    listed = (say(strong("Outside"), ": ", _which(check, names), ", ", _size(check), ".") for check in found[:FEW])
+    return (*listed, *(more if len(found) > FEW else ()))
+
+
+def _which(check: _Check, names: Names) -> Sentence:
+    return say(f"{BY_NAME[check.measured.metric.name].title} for ", group_words(check.group, names))
+
+
+def _size(check: _Check) -> Sentence:
+    """``gap 14 points (7 to 21)``; the value where no shares are compared."""
+    metric = check.measured.metric
+    if metric.value is None or metric.name not in SHARES or BY_NAME[metric.name].kind != "difference":
+        return say(_value_and_interval(check))
+    gap = numbers.points_unit(numbers.points(metric.value, edges=edges_of(check.judgement)))
+    return say("gap ", strong(gap), _short_limits(metric.value, metric.interval, edges_of(check.judgement)))
+
+
+def _inside(groups: tuple[Group, ...], names: Names) -> tuple[Sentence, ...]:
+    """How many checks of which groups are inside."""
+    found = _checks(groups, Verdict.PASS)
+    by_group = [(group, n) for group in groups if (n := sum(check.group is group for check in found))]
+    if not found:
+        return ()
+    if len(by_group) > FEW:
+        where = say(f"{some(len(found), 'check', 'checks')} of {some(len(by_group), 'group', 'groups')}")
+    else:
+        where = say(*(
+            say(", " if i else "", f"{some(n, 'check', 'checks')} of ", group_words(group, names))
+            for i, (group, n) in enumerate(by_group)
+        ))  # fmt: skip
+    return (say(strong("Inside"), ": ", where, "."),)
 
 
 @dataclass(frozen=True)
 class _Check:
     group: Group
-    metric: MetricValue
+    measured: Measured
     judgement: Judgement
 
 
 def _checks(groups: tuple[Group, ...], verdict: Verdict) -> list[_Check]:
     return [
-        _Check(group, m.metric, m.judgement)
+        _Check(group, m, m.judgement)
         for group in groups
         for m in group.measured
         if m.judgement is not None and m.judgement.verdict is verdict
@@ -191,38 +328,46 @@ def _checks(groups: tuple[Group, ...], verdict: Verdict) -> list[_Check]:
 
 def _check(decision: str, check: _Check, names: Names) -> Sentence:
     return say(
-        strong(decision), f": {BY_NAME[check.metric.name].title} for ", group_words(check.group, names),
-        f", {_value_and_interval(check.metric)}; you allow {allowed_text(check.judgement)}.",
+        strong(decision), f": {BY_NAME[check.measured.metric.name].title} for ", group_words(check.group, names),
+        f", {_value_and_interval(check)}; you allow {allowed_text(check.judgement)}.",
     )  # fmt: skip
 
 
-def _value_and_interval(metric: MetricValue) -> str:
-    value = "undefined" if metric.value is None else numbers.decimal(metric.value)
-    return value if metric.interval is None else f"{value} ({numbers.interval(metric.interval)})"
+def _has_shares(measured: Measured) -> bool:
+    phrase, counts = SHARES[measured.metric.name], measured.counts
+    return bool(phrase.of_group(counts.d).of and phrase.of_group(counts.a).of)
+
+
+def _value_and_interval(check: _Check) -> str:
+    metric, edges = check.measured.metric, edges_of(check.judgement)
+    if metric.value is None:
+        return "not shown" if metric.undefined_because is Reason.WITHHELD else "undefined"
+    value = numbers.decimal(metric.value, numbers.decimals_apart(metric.value, edges))
+    return value if metric.interval is None else f"{value} ({numbers.interval(metric.interval, edges=edges)})"
 
 
 def _short_gap(group: Group, measured: Measured, names: Names) -> Sentence:
     metric, phrase = measured.metric, SHARES[measured.metric.name]
+    title = f"{BY_NAME[metric.name].title} for "
+    value = metric.value if metric.value is not None else 0.0
+    gap = strong(numbers.points_unit(numbers.points(value)))
+    apart = say(gap, _short_limits(value, metric.interval), " apart.")
+    if not _has_shares(measured):
+        return say(title, group_words(group, names), ": ", apart)
     share_d, _ = out_of(phrase.of_group(measured.counts.d))
     share_a, _ = out_of(phrase.of_group(measured.counts.a))
-    value = metric.value if metric.value is not None else 0.0
-    sign = -1 if value < 0 else 1
-    limits = metric.interval
-    held = () if limits is None else f" ({' to '.join(sorted_limits(limits.low * sign, limits.high * sign))})"
-    unit = "point" if numbers.points(value) in ("1", "less than 1") else "points"
-    return say(
-        f"{BY_NAME[metric.name].title} for ", group_words(group, names), f": {share_d} against {share_a}, ",
-        strong(f"{numbers.points(value)} {unit}"), held or "", " apart.",
-    )  # fmt: skip
+    return say(title, group_words(group, names), f": {share_d} against {share_a}, ", apart)
 
 
-def sorted_limits(first: float, second: float) -> tuple[str, str]:
-    """Both limits in whole points, the lower one first."""
-    return numbers.signed_points(min(first, second)), numbers.signed_points(max(first, second))
+def _short_limits(value: float, interval: Interval | None, edges: tuple[float, ...] = ()) -> str:
+    """`` (7 to 21)`` in points, turned with the gap."""
+    if interval is None or math.isinf(interval.low) or math.isinf(interval.high):
+        return ""
+    return f" ({points_range(interval, -1 if value < 0 else 1, edges)})"
 
 
 def _small_groups(groups: tuple[Group, ...], names: Names) -> tuple[Sentence, ...]:
-    small = [g for g in groups if min(g.counts.d.rows, g.counts.a.rows) < SMALL_GROUP]
+    small = [g for g in groups if _is_shown(g) and min(g.counts.d.rows, g.counts.a.rows) < SMALL_GROUP]
     sentences = [
         say(
             "Comparisons for ", group_words(g, names), " rest on ",
@@ -286,6 +431,8 @@ def _not_looked_at(result: AnalysisResult, groups: tuple[Group, ...]) -> tuple[S
     found = []
     if groups and not result.intersections:
         found.append("Facets in combination.")
+    if any(group.has_predictions for group in groups):
+        found.append("Thresholds other than the one behind the predicted labels.")
     if result.pre_training is None:
         found.append("Bias in the labels.")
     if result.post_training is None:

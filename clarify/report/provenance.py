@@ -24,7 +24,7 @@ PACKAGES = (
     "fsspec", "s3fs", "pydantic", "jinja2", "httpx", "xgboost-cpu", "shap", "skops",
 )  # fmt: skip
 RUN_FIELDS = ("engine", "command", "mlflow_run_id", "prefect_flow_run_id", "host")
-SOURCES = (".py", ".html", ".css", ".json", ".typed")
+SOURCES = (".py", ".html", ".css", ".json", ".yaml", ".ipynb", ".typed")
 
 
 @dataclass(frozen=True)

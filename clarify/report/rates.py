@@ -22,15 +22,27 @@ class Share:
 
 @dataclass(frozen=True)
 class SharePhrase:
-    """How one kind of share is counted and said: "3 of 7 rows <among> <is / are> <state>"."""
+    """How one kind of share is counted and said: "3 of 7 rows <among> <are> <state>; 5 of 9 other rows <are>"."""
 
     heading: str
     among: str
-    one: str
-    many: str
-    again: str
+    verb: Verb
     state: str
     of_group: Callable[[GroupCounts], Share]
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A verb for one row and for several, and how it is repeated of other rows."""
+
+    one: str
+    many: str
+    again_one: str
+    again_many: str
+
+
+ARE = Verb("is", "are", "is", "are")
+HAVE = Verb("has", "have", "does", "do")
 
 
 def _labels(counts: GroupCounts) -> Share:
@@ -62,32 +74,28 @@ def _accuracy(counts: GroupCounts) -> Share:
     return Share(correct, correct + counts.false_positives + counts.false_negatives)
 
 
-_POSITIVE_LABEL = SharePhrase(
-    "Share with a positive label", "", "has", "have", "do", "a positive label", _labels
-)
-_PREDICTED_POSITIVE = SharePhrase(
-    "Share predicted positive", "", "is", "are", "are", "predicted positive", _predictions
-)
+_POSITIVE_LABEL = SharePhrase("Share that have a positive label", "", HAVE, "a positive label", _labels)
+_PREDICTED_POSITIVE = SharePhrase("Share that are predicted positive", "", ARE, "predicted positive", _predictions)
 
 SHARES: dict[str, SharePhrase] = {
-    "DPL": _POSITIVE_LABEL,
-    "DPPL": _PREDICTED_POSITIVE,
-    "DI": _PREDICTED_POSITIVE,
+    **dict.fromkeys(("DPL", "KL", "JS", "LP", "TVD", "KS"), _POSITIVE_LABEL),
+    **dict.fromkeys(("DPPL", "DI"), _PREDICTED_POSITIVE),
     "RD": SharePhrase(
-        "Share predicted positive, of those with a positive label",
-        "with a positive label", "is", "are", "are", "predicted positive", _recall,
+        "Share that are predicted positive, of those with a positive label",
+        "with a positive label", ARE, "predicted positive", _recall,
     ),
     "SD": SharePhrase(
-        "Share predicted negative, of those with a negative label",
-        "with a negative label", "is", "are", "are", "predicted negative", _specificity,
+        "Share that are predicted negative, of those with a negative label",
+        "with a negative label", ARE, "predicted negative", _specificity,
     ),
     "DAR": SharePhrase(
-        "Share with a positive label, of those predicted positive",
-        "predicted positive", "has", "have", "do", "a positive label", _precision,
+        "Share that have a positive label, of those predicted positive",
+        "predicted positive", HAVE, "a positive label", _precision,
     ),
     "DRR": SharePhrase(
-        "Share with a negative label, of those predicted negative",
-        "predicted negative", "has", "have", "do", "a negative label", _rejection,
+        "Share that have a negative label, of those predicted negative",
+        "predicted negative", HAVE, "a negative label", _rejection,
     ),
-    "AD": SharePhrase("Share predicted correctly", "", "is", "are", "are", "predicted correctly", _accuracy),
+    "AD": SharePhrase("Share that are predicted correctly", "", ARE, "predicted correctly", _accuracy),
 }  # fmt: skip
+"""The shares that a metric compares; for a distance between label distributions those of the positive label."""

@@ -13,7 +13,11 @@ from clarify.results import AnalysisResult
 EXTENDED_VERSION = "1.0"
 Schema = dict[str, Any]
 _COUNT = {"type": "integer", "minimum": 0}
+_CODES = {"type": "array", "items": {"type": "integer", "minimum": -1}}
 _SCALARS: dict[type, Schema] = {bool: {"type": "boolean"}, int: _COUNT, str: {"type": "string"}}
+
+# Integers of results are counts and positions, but for these.
+SIGNED: dict[tuple[str, str], Schema] = {("SampledFeature", "codes"): _CODES}
 
 # What the names alone do not say.
 DESCRIPTIONS: dict[str, dict[str, str]] = {
@@ -31,6 +35,53 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
         "estimator_chosen": "What sampled rows are estimated by; auto: no row was sampled.",
         "probe": "How the model answered the same rows when they were asked again, alone and among others.",
         "groups": "Columns explained as one feature: its name, and the columns.",
+        "by_facet": "Mean attributions in each group of each facet and in the other rows, output by output.",
+        "samples": "Attributions of some rows of each output; empty where single rows are not to be shown.",
+        "selected": "Rows chosen by rule: lowest and highest score, nearest to threshold in each group.",
+        "threshold": "A higher score, in the unit of the attributions, is predicted positive; null: no score decides.",
+    },
+    "GroupEffect": {
+        "mean_d": "Mean attribution in the named group.",
+        "mean_a": "Mean attribution in the other rows.",
+        "interval_d": "95 %, over rows drawn like these and the errors of their attributions.",
+        "interval_a": "95 %, over rows drawn like these and the errors of their attributions.",
+        "gap": "mean_a minus mean_d.",
+        "interval": "95 %, of the gap: judge by it, not by whether the other two overlap.",
+    },
+    "FacetAttributions": {
+        "rows_d": "Explained rows in the named group.",
+        "rows_a": "Explained rows in none of the listed values; rows without a value are on neither side.",
+        "effects": "In the order of the output's features; of very many features the strongest.",
+    },
+    "SampleStratum": {
+        "facet": "Empty for the rows that are in no listed group of the first facet.",
+        "value_or_threshold": "Empty for the rows that are in no listed group of the first facet.",
+        "rows": "Explained rows of the group.",
+        "drawn": "So many of them are in the sample; each stands for rows divided by drawn.",
+    },
+    "AttributionSample": {
+        "strata": "In the order of the rows: the first stratum's come first, each stratum's in dataset order.",
+        "features": "The strongest first.",
+    },
+    "SampledFeature": {
+        "attributions": "Row for row, to six significant digits.",
+        "codes": (
+            "Positions in words; without words the fifth of all rows, 0 the lowest, that the value's rank lies in, by "
+            "what the drawn rows stand for; -1: no value."
+        ),
+        "words": "The most frequent first, the rarest together as other; one word for what has no categories.",
+    },
+    "Contribution": {
+        "value": "Empty for a group of columns of which not exactly one is 1.",
+    },
+    "ExplainedRow": {
+        "row": "Position in the dataset, from 0.",
+        "groups": "Facets and listed values that the row belongs to.",
+        "score": "Expected value plus all contributions, rest included.",
+        "rest": "Sum of all contributions that are not listed.",
+        "rest_standard_error": "As if the errors of its features had nothing in common.",
+        "order_holds": "Share of redraws that keep the first three features in order; null: nothing is estimated.",
+        "first_swaps": "Share of redraws in which the first two features change places; null: nothing is estimated.",
     },
     "GlobalAttribution": {
         "standard_error": (
@@ -54,9 +105,14 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
         "reason": "Why an INCONCLUSIVE one could not be decided.",
         "threshold": "What the smaller of the two p-values had to reach, the family counted.",
         "detectable": "What these rows could have shown; null: decided, or not computed.",
+        "deciding": (
+            "The interval at 1 minus threshold: inside the range exactly when PASS, apart from it when VIOLATION, "
+            "across or on a limit of it when INCONCLUSIVE; null: no test was made, or a flip test on a sample."
+        ),
     },
     "VerdictSection": {
         "tests": "Pairs of metric and group with a range and an interval: the family over which errors are held.",
+        "small_group": "Reports point out groups with fewer rows than this.",
         "family": "holm: the level holds for all verdicts together; none: for each by itself.",
     },
     "OutcomeGap": {
@@ -98,6 +154,7 @@ def _object(kind: type, definitions: Schema) -> Schema:
 
 
 def _described(kind: type, field: str, schema: Schema) -> Schema:
+    schema = SIGNED.get((kind.__name__, field), schema)
     words = DESCRIPTIONS.get(kind.__name__, {}).get(field)
     return schema if words is None else {**schema, "description": words}
 

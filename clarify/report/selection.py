@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from clarify.bias.catalog import BY_NAME
+from clarify.report.charts import allowed_scale
 from clarify.report.judged import ORDER
 from clarify.report.names import Names
 from clarify.report.words import Sentence, named_group
-from clarify.results import AnalysisResult, BiasSection, FacetBias, FacetCounts, Interval, Judgement, MetricValue
+from clarify.results import (
+    AnalysisResult,
+    BiasSection,
+    FacetBias,
+    FacetCounts,
+    Interval,
+    Judgement,
+    MetricValue,
+    Verdict,
+)
 
 RECOMMENDED = ("CI", "DPL", "DPPL", "DI", "RD", "AD")
 """The few metrics shown first when nobody declared ranges: sizes, labels, predictions, both ways of being wrong."""
@@ -19,7 +30,10 @@ IN_POINTS = ("DPL", "DPPL", "RD", "SD", "DAR", "DRR", "AD")
 
 MOST_FOREST_ROWS = 24
 MOST_FOREST_GROUPS = 6
+MOST_CHECKS_IN_ROWS = 60
+MOST_GROUPS_IN_ORDER = 40
 MOST_MATRIX_ROWS = 20
+WORST_ROWS = 12
 MOST_CARD_GROUPS = 12
 MOST_TABLE_GROUPS = 200
 CLEAREST_ROWS = 12
@@ -99,10 +113,24 @@ def first_metrics(group: Group) -> tuple[Measured, ...]:
     return found or group.measured[: len(RECOMMENDED)]
 
 
-def _urgency(metric: MetricValue, judgement: Judgement) -> tuple[bool, int, float]:
-    """VIOLATION, INCONCLUSIVE, PASS, then what is undefined; inside each the clearest first."""
+def _urgency(metric: MetricValue, judgement: Judgement) -> tuple[int, float, float]:
+    """VIOLATION, INCONCLUSIVE, what is undefined and undecided, PASS; inside each the clearest first.
+
+    Many p-values are the least there is: of these the first is the one that lies farthest out.
+    """
+    is_nothing = metric.value is None and judgement.verdict is Verdict.INCONCLUSIVE
     p = [p for p in (judgement.evidence.p_outside, judgement.evidence.p_inside) if p is not None]
-    return metric.value is None, ORDER.index(judgement.verdict), min(p, default=1.0)
+    place = ORDER.index(judgement.verdict) + (judgement.verdict is Verdict.PASS) + is_nothing
+    return place, min(p, default=1.0), -_beyond(judgement)
+
+
+def _beyond(judgement: Judgement) -> float:
+    """How far outside the allowed range the interval lies that decides, in the widths that the forest draws."""
+    if judgement.verdict is not Verdict.VIOLATION or judgement.deciding is None:
+        return 0.0
+    scale = allowed_scale(judgement)
+    first, second = scale.position(judgement.deciding.low), scale.position(judgement.deciding.high)
+    return max(min(first, second) - 0.5, 0.5 - max(first, second))
 
 
 def other_metrics(group: Group) -> tuple[Measured, ...]:
@@ -111,9 +139,50 @@ def other_metrics(group: Group) -> tuple[Measured, ...]:
     return tuple(m for m in group.measured if m not in first)
 
 
-def is_crowded(groups: tuple[Group, ...]) -> bool:
-    """Whether the first screen has to summarise instead of showing every recommended row."""
-    return len(groups) > MOST_FOREST_GROUPS or sum(len(first_metrics(g)) for g in groups) > MOST_FOREST_ROWS
+Layout = Literal["rows", "folded", "matrix"]
+"""The first screen: every row; what is not PASS, with the rest folded; a matrix and the worst rows."""
+
+
+def layout_of(groups: tuple[Group, ...], *, is_judged: bool) -> Layout:
+    """How much of what was measured the first screen can show.
+
+    Checks of a policy: up to 24 as rows, up to 60 of six groups folded. Without one there is nothing to fold by.
+    """
+    n_rows = len(checks_of(groups)) if is_judged else sum(len(first_metrics(group)) for group in groups)
+    if len(groups) > MOST_FOREST_GROUPS or n_rows > MOST_CHECKS_IN_ROWS:
+        return "matrix"
+    if n_rows <= MOST_FOREST_ROWS:
+        return "rows"
+    return "folded" if is_judged else "matrix"
+
+
+def checks_of(groups: Iterable[Group]) -> tuple[tuple[Group, Measured], ...]:
+    """Every metric that was held to a range, group by group, the worst of a group first."""
+    return tuple((group, m) for group in groups for m in first_metrics(group) if m.judgement is not None)
+
+
+def worst_checks(
+    groups: Iterable[Group], *, most: int, without_passes: bool = False
+) -> tuple[tuple[Group, Measured], ...]:
+    """The checks that a reader should see first, over all groups."""
+    judged = [
+        (_urgency(m.metric, m.judgement), group, m)
+        for group, m in checks_of(groups)
+        if m.judgement is not None and not (without_passes and m.judgement.verdict is Verdict.PASS)
+    ]
+    return tuple((group, m) for _, group, m in sorted(judged, key=lambda found: found[0])[:most])
+
+
+def verdict_matrix_groups(groups: tuple[Group, ...]) -> tuple[Group, ...]:
+    """All groups in the order of the configuration; of more than 40 the first 20 by worst verdict, then by size."""
+    if len(groups) <= MOST_GROUPS_IN_ORDER:
+        return groups
+    return tuple(sorted(groups, key=lambda group: (_worst(group), -group.counts.d.rows))[:MOST_MATRIX_ROWS])
+
+
+def _worst(group: Group) -> int:
+    found = (ORDER.index(m.judgement.verdict) for m in group.measured if m.judgement is not None)
+    return min(found, default=len(ORDER))
 
 
 def matrix_groups(groups: tuple[Group, ...]) -> tuple[Group, ...]:

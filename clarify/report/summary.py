@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
 from dataclasses import dataclass
 
 from clarify.bias.catalog import BY_NAME
 from clarify.report import numbers
-from clarify.report.charts import scales_of
-from clarify.report.forest import Scale
-from clarify.report.judged import allowed_text, chip_of
-from clarify.report.names import Names, clean
+from clarify.report.judged import allowed_text, edges_of
+from clarify.report.markdown import code_span, digest_span, fenced, link, listed, to_markdown
+from clarify.report.names import Names
+from clarify.report.normalised import is_withheld, shortlist
 from clarify.report.overview import (
+    file_name,
     found_attributions,
     found_gaps,
     found_undecided,
@@ -20,23 +21,35 @@ from clarify.report.overview import (
     undefined_findings,
     verdict_sentence,
 )
-from clarify.report.selection import Group, Measured, clearest_gaps, first_metrics, groups_of
+from clarify.report.selection import Group, Measured, clearest_gaps, first_metrics, group_words, groups_of
+from clarify.report.text_forest import LEGEND, text_forest, word_of
 from clarify.report.view import names_of
-from clarify.report.words import Sentence, metric_sentence, named_group, plain, say, why_undefined
-from clarify.results import AnalysisResult, MetricValue
+from clarify.report.words import REASONS, Sentence, metric_sentence, plain, say, why_undefined
+from clarify.results import AnalysisResult, GroupCounts
+
+__all__ = [
+    "CheckRow",
+    "check_rows",
+    "code_span",
+    "findings",
+    "markdown_summary",
+    "metric_rows",
+    "subject_slug",
+    "text_forest",
+    "to_markdown",
+]
 
 MOST_GAPS = 3
 MOST_VIOLATIONS = 10
 MOST_UNDECIDED = 5
 MOST_TABLE_ROWS = 200
-MOST_TEXT_FOREST_ROWS = 12
-TEXT_FOREST_CELLS = 21
-_SPECIAL = frozenset("\\`*_[]<>#|~@!")
+LONGEST_SUBJECT = 40
+WITHHELD = "withheld"
 
 
 @dataclass(frozen=True)
 class CheckRow:
-    """One check for a table: text only, cleaned and inert in Markdown; ``facet`` and ``group`` are code spans."""
+    """One check for a table: text only, names cleaned."""
 
     verdict: str
     facet: str
@@ -64,132 +77,149 @@ def findings(result: AnalysisResult) -> tuple[str, ...]:
 
 
 def metric_rows(result: AnalysisResult, *, most: int = MOST_TABLE_ROWS) -> tuple[CheckRow, ...]:
-    """One row per metric and group, in the order of the configuration; a last row says how many did not fit."""
+    """One row per metric and group, inert in Markdown: facet and group are code spans.
+
+    Groups in the order of the configuration; inside a group VIOLATION, INCONCLUSIVE, PASS, each with the clearest
+    first, then what has no range. A last row says how many did not fit.
+    """
     names = names_of(result)
-    rows = [_check_row(group, m, names) for group in groups_of(result) for m in group.measured]
+    rows = [_check_row(group, m, names) for group in groups_of(result) for m in by_urgency(group)]
+    marked = [_marked(row) for row in rows[: most if len(rows) <= most else most - 1]]
     if len(rows) <= most:
-        return tuple(rows)
+        return tuple(marked)
     more = f"{numbers.count(len(rows) - most + 1)} more rows in extended.json"
-    return (*rows[: most - 1], CheckRow("", "", "", more, "", "", "", "", ""))
+    return (*marked, CheckRow("", "", "", more, "", "", "", "", ""))
+
+
+def check_rows(result: AnalysisResult) -> tuple[CheckRow, ...]:
+    """All of ``metric_rows``, without any mark-up."""
+    names = names_of(result)
+    return tuple(_check_row(group, m, names) for group in groups_of(result) for m in by_urgency(group))
+
+
+def _marked(row: CheckRow) -> CheckRow:
+    return CheckRow(row.verdict, code_span(row.facet), code_span(row.group), row.check, row.value, row.interval,
+                    row.allowed, row.rows, row.why)  # fmt: skip
+
+
+def by_urgency(group: Group) -> tuple[Measured, ...]:
+    """All metrics of a group: the worst verdict first, then those without a range as the catalogue lists them."""
+    judged = tuple(m for m in first_metrics(group) if m.judgement is not None)
+    return *judged, *(m for m in group.measured if m.judgement is None)
 
 
 def _check_row(group: Group, measured: Measured, names: Names) -> CheckRow:
     metric, counts = measured.metric, measured.counts
+    withheld = WITHHELD if is_withheld(measured) else ""
     return CheckRow(
-        verdict=chip_of(metric, measured.judgement).word,
-        facet=code_span(names[group.facet]),
-        group=code_span(names[group.value]),
+        verdict=word_of(measured),
+        facet=names[group.facet],
+        group=names[group.value],
         check=f"{BY_NAME[metric.name].title} ({metric.name})",
-        value="" if metric.value is None else numbers.decimal(metric.value, numbers.CARD_DECIMALS),
-        interval="" if metric.interval is None else numbers.interval(metric.interval, numbers.CARD_DECIMALS),
+        value=_value(measured, numbers.CARD_DECIMALS) or withheld,
+        interval=_interval(measured, numbers.CARD_DECIMALS) or withheld,
         allowed="none declared" if measured.judgement is None else allowed_text(measured.judgement),
-        rows=f"{numbers.count(counts.d.rows)} / {numbers.count(counts.a.rows)}",
-        why=why_undefined(metric) if metric.value is None else "",
+        rows=f"{rows_text(counts.d)} / {rows_text(counts.a)}",
+        why=_why(measured),
     )
 
 
-def markdown_summary(result: AnalysisResult) -> str:
-    """GitHub Markdown without HTML: the verdict sentence, three lists, a forest drawn with letters, the digests."""
+def rows_text(counts: GroupCounts) -> str:
+    """``1,000``, or ``< 10`` where the count is not shown."""
+    return numbers.fewer_than(counts.fewer_than) if counts.fewer_than else numbers.count(counts.rows)
+
+
+def value_text(measured: Measured) -> str:
+    """``0.17 (0.06 to 0.22)``, never rounded across a limit of the allowed range; empty without a value."""
+    held = _interval(measured, numbers.FOREST_DECIMALS)
+    return _value(measured, numbers.FOREST_DECIMALS) + (f" ({held})" if held else "")
+
+
+def _value(measured: Measured, decimals: int) -> str:
+    value, edges = measured.metric.value, edges_of(measured.judgement)
+    return "" if value is None else numbers.decimal(value, numbers.decimals_apart(value, edges, decimals))
+
+
+def _interval(measured: Measured, decimals: int) -> str:
+    found = measured.metric.interval
+    return "" if found is None else numbers.interval(found, decimals, edges=edges_of(measured.judgement))
+
+
+def missing_text(measured: Measured) -> str:
+    """Why there is no number, for the place where it would stand: ``undefined: ...``, ``withheld``."""
+    return WITHHELD if is_withheld(measured) else f"undefined: {why_undefined(measured.metric)}"
+
+
+def _why(measured: Measured) -> str:
+    """Why there is no number, or no decision; empty for a PASS, a VIOLATION and a number without a range."""
+    if measured.metric.value is None:
+        return why_undefined(measured.metric)
+    reason = measured.judgement.reason if measured.judgement is not None else None
+    return "" if reason is None else REASONS[reason]
+
+
+def markdown_summary(result: AnalysisResult, *, report_uri: str = "", evidence: str = "") -> str:
+    """GitHub Markdown without HTML: the verdict sentence, three lists, a forest drawn with letters, report, digests.
+
+    ``report_uri``: a link where it is HTTP, else a place to copy; ``evidence``: digest of the reproducible files.
+    """
     names, groups = names_of(result), groups_of(result)
     parts = [
         f"# {to_markdown(subject(result, names))}, on {numbers.count(result.dataset.rows)} rows",
         to_markdown(verdict_sentence(result)),
-        *_list("Found", (*_gap_sentences(groups, names), *found_attributions(result, names))),
-        *_list("Undefined", undefined_findings(groups, names)),
-        *_fenced(text_forest(result)),
-        f"Data {_digest(result.dataset.digest)}, configuration {_digest(result.config_digest)}.",
+        *listed("Found", _found(result, groups, names)),
+        *listed("Could not be decided", found_undecided(groups, names, most=MOST_UNDECIDED)),
+        *listed("Undefined", undefined_findings(groups, names)),
+        *_forest(result, groups),
+        *([link("Report", report_uri)] if report_uri else []),
+        _digests(result, evidence),
     ]
     return "\n\n".join(parts) + "\n"
 
 
+def _found(result: AnalysisResult, groups: tuple[Group, ...], names: Names) -> tuple[Sentence, ...]:
+    return (
+        *found_violations(groups, names, most=MOST_VIOLATIONS),
+        *_gap_sentences(groups, names),
+        *found_attributions(result, names),
+    )
+
+
 def _gap_sentences(groups: tuple[Group, ...], names: Names) -> tuple[Sentence, ...]:
     return tuple(
-        metric_sentence(m.metric, m.counts, named_group(names[group.facet], names[group.value]))
+        metric_sentence(m.metric, m.counts, group_words(group, names), edges=edges_of(m.judgement))
         for group, m in clearest_gaps(groups, most=MOST_GAPS)
     )
 
 
-def _list(title: str, sentences: tuple[Sentence, ...]) -> tuple[str, ...]:
-    if not sentences:
+def _forest(result: AnalysisResult, groups: tuple[Group, ...]) -> tuple[str, ...]:
+    lines = text_forest(result)
+    if not lines:
         return ()
-    return f"## {title}", "\n".join(f"- {to_markdown(sentence)}" for sentence in sentences)
+    left_out = shortlist(groups, most=len(lines)).left_out
+    more = (f"{numbers.count(left_out)} more in the report",) if left_out else ()
+    legend = (LEGEND,) if result.verdicts is not None else ()
+    return fenced((*lines, *more, *legend))
 
 
-def to_markdown(sentence: Sentence) -> str:
-    """Our words escaped, names as code spans, stress as bold."""
-    return "".join(_TO_MARKDOWN[part.kind](part.text) for part in sentence)
+def _digests(result: AnalysisResult, evidence: str) -> str:
+    found = f"Data {digest_span(result.dataset.digest)}, configuration {digest_span(result.config_digest)}"
+    return f"{found}, evidence {digest_span(evidence)}." if evidence else f"{found}."
 
 
-def _escape(text: str) -> str:
-    return "".join(f"\\{c}" if c in _SPECIAL else c for c in text)
+def subject_slug(result: AnalysisResult) -> str:
+    """What the result is about in lower case, digits and dashes: the same for every run of one configuration.
 
-
-def code_span(name: str) -> str:
-    """A cleaned name where Markdown cannot read it: fenced by more backticks than it holds, without a pipe.
+    The model's name, else the data's; behind it the report's name, where the configuration gives it one.
 
     Examples
     --------
-    >>> code_span("a`b|c")
-    '``a`b¦c``'
+    A report named ``sex only`` of the model ``Credit HGB`` gives ``credit-hgb-sex-only``.
     """
-    text = name.replace("|", "¦")
-    fence = "`" * (_longest_run(text) + 1)
-    pad = " " if text.startswith("`") or text.endswith("`") else ""
-    return f"{fence}{pad}{text}{pad}{fence}"
+    about = result.model.name if result.model is not None else file_name(result).partition(".")[0]
+    named = [about] if result.report_name == "report" else [about, result.report_name]
+    return "-".join(_slug(part) for part in named)
 
 
-def _bold(text: str) -> str:
-    return f"**{_escape(text)}**"
-
-
-_TO_MARKDOWN: dict[str, Callable[[str], str]] = {"text": _escape, "name": code_span, "strong": _bold}
-
-
-def _digest(text: str) -> str:
-    return code_span(clean(text, longest=80))
-
-
-def _longest_run(text: str) -> int:
-    runs = "".join(c if c == "`" else " " for c in text).split()
-    return max(map(len, runs), default=0)
-
-
-def _fenced(lines: tuple[str, ...]) -> tuple[str, ...]:
-    if not lines:
-        return ()
-    text = "\n".join(lines)
-    fence = "`" * max(3, _longest_run(text) + 1)
-    return (f"{fence}\n{text}\n{fence}",)
-
-
-def text_forest(result: AnalysisResult) -> tuple[str, ...]:
-    """At most twelve rows of at most 72 columns: acronym, group, interval and value drawn from has more to has less."""
-    names, groups = names_of(result), groups_of(result)
-    rows = [(group, m) for group in groups for m in first_metrics(group)]
-    if len(rows) > MOST_TEXT_FOREST_ROWS:
-        rows = list(clearest_gaps(groups, most=MOST_TEXT_FOREST_ROWS))
-    scales = scales_of(m.metric for _, m in rows)
-    return tuple(_text_row(group, m, scales[m.metric.name], names) for group, m in rows)
-
-
-def _text_row(group: Group, measured: Measured, scale: Scale, names: Names) -> str:
-    metric = measured.metric
-    who = clean(plain(named_group(names[group.facet], names[group.value])), longest=24)
-    value = "" if metric.value is None else numbers.decimal(metric.value)
-    return f"{metric.name:<5} {who:<24} {_drawn(metric, scale)} {value:>7} {chip_of(metric, measured.judgement).word}"
-
-
-def _drawn(metric: MetricValue, scale: Scale) -> str:
-    cells = [" "] * TEXT_FOREST_CELLS
-    cells[_cell(scale, scale.ideal)] = "┊"
-    if metric.value is None:
-        return "".join(cells)
-    ends = (metric.interval.low, metric.interval.high) if metric.interval else (metric.value, metric.value)
-    first, last = sorted(_cell(scale, end) for end in ends)
-    cells[first : last + 1] = ["━"] * (last - first + 1)
-    cells[_cell(scale, metric.value)] = "■"
-    return "".join(cells)
-
-
-def _cell(scale: Scale, value: float) -> int:
-    return round(min(max(scale.position(value), 0.0), 1.0) * (TEXT_FOREST_CELLS - 1))
+def _slug(text: str) -> str:
+    return re.sub("[^a-z0-9]+", "-", text.lower()).strip("-")[:LONGEST_SUBJECT].strip("-") or "x"

@@ -14,7 +14,7 @@ from clarify.results import FacetCounts, GroupCounts, Interval, MetricValue, Rea
 
 FORBIDDEN = (
     "fair", "unfair", "biased", "unbiased", "discriminates", "discriminatory", "significant", "insignificant",
-    "illegal", "safe", "because of", "due to", "protected", "sensitive", "target",
+    "illegal", "safe", "because of", "due to", "protected", "sensitive", "target", "wide bar",
 )  # fmt: skip
 """Words that no sentence of ours may hold: they judge, or claim causes that a count cannot show."""
 
@@ -62,13 +62,15 @@ Sentence = tuple[Part, ...]
 
 @dataclass(frozen=True)
 class _Case:
-    """A metric that has a value, with all that its sentence may mention."""
+    """A metric that has a value, with all that its sentence may mention; ``others`` is empty for the other rows."""
 
     metric: str
     value: float
     interval: Interval | None
     counts: FacetCounts
     group: Sentence
+    others: Sentence
+    edges: tuple[float, ...]
 
 
 def say(*pieces: str | Part | Sentence) -> Sentence:
@@ -108,14 +110,45 @@ def some(quantity: int, one: str, many: str) -> str:
     return f"{numbers.count(quantity)} {one if quantity == 1 else many}"
 
 
-def metric_sentence(metric: MetricValue, counts: FacetCounts, group: Sentence) -> Sentence:
-    """One metric of one group in plain words: both groups, natural frequencies, then the gap and its interval."""
+def other_rows(others: Sentence) -> Sentence:
+    """Who the named group is held against: the facet's other value where it has only two, else ``other rows``."""
+    return say("rows with ", others) if others else say(OTHERS)
+
+
+def metric_sentence(
+    metric: MetricValue,
+    counts: FacetCounts,
+    group: Sentence,
+    *,
+    others: Sentence = (),
+    edges: tuple[float, ...] = (),
+) -> Sentence:
+    """One metric of one group in plain words: both groups, natural frequencies, then the gap and its interval.
+
+    Parameters
+    ----------
+    others : Sentence
+        The facet's other value, in the words of :func:`named_group`; empty for "other rows".
+    edges : tuple of float
+        Limits of the allowed range, in units of the metric: no number is rounded across one of them.
+    """
     if metric.value is None:
-        return say(f"{BY_NAME[metric.name].title}: ", strong("undefined"), f"; {why_undefined(metric)}.")
-    case = _Case(metric.name, metric.value, metric.interval, counts, group)
-    if math.isinf(metric.value):
+        return _without_value(metric, group)
+    case = _Case(metric.name, metric.value, metric.interval, counts, group, others, edges)
+    if math.isinf(metric.value) or counts.a.fewer_than or counts.d.fewer_than:
         return _value_sentence(case)
     return _SENTENCES.get(metric.name, _share_sentence)(case)
+
+
+def _without_value(metric: MetricValue, group: Sentence) -> Sentence:
+    title = BY_NAME[metric.name].title
+    if metric.undefined_because is Reason.EMPTY_FACET:
+        return say("No row has ", group, ".")
+    if metric.undefined_because is Reason.SINGLE_GROUP:
+        return say("Every row has ", group, ", so there is nothing to compare it with.")
+    if metric.undefined_because is Reason.WITHHELD:
+        return say(f"{title}: not shown, for {why_undefined(metric)}.")
+    return say(f"{title} cannot be computed: {why_undefined(metric)}.")
 
 
 def why_undefined(metric: MetricValue) -> str:
@@ -136,84 +169,108 @@ def _share_sentence(case: _Case) -> Sentence:
     phrase = SHARES.get(case.metric)
     if phrase is None or not (phrase.of_group(case.counts.a).of and phrase.of_group(case.counts.d).of):
         return _value_sentence(case)
-    return say(_frequencies(phrase, case.counts, case.group), _gap(case.value, case.interval))
+    return say(_frequencies(phrase, case), " ", gap_words(case.value, case.interval, edges=case.edges), ".")
 
 
-def _frequencies(phrase: SharePhrase, counts: FacetCounts, group: Sentence) -> Sentence:
-    frequency_d, number_d = out_of(phrase.of_group(counts.d))
-    frequency_a, _ = out_of(phrase.of_group(counts.a))
-    verb = phrase.one if number_d == 1 else phrase.many
-    condition = f" {phrase.among}" if phrase.among else ""
-    joint = " and" if phrase.among.startswith("with") else ","
-    members = say(f"rows{condition}{joint} ", group) if condition else say("rows with ", group)
+def _frequencies(phrase: SharePhrase, case: _Case) -> Sentence:
+    frequency_d, number_d = out_of(phrase.of_group(case.counts.d))
+    frequency_a, number_a = out_of(phrase.of_group(case.counts.a))
+    verb = phrase.verb.one if number_d == 1 else phrase.verb.many
+    again = phrase.verb.again_one if number_a == 1 else phrase.verb.again_many
     return say(
-        f"{frequency_d} ", members, "," if condition else "", f" {verb} {phrase.state}; ",
-        f"{frequency_a} {OTHERS}{condition} {phrase.again}.",
+        f"{frequency_d} ", rows_among(case.group, phrase), f" {verb} {phrase.state}; ",
+        f"{frequency_a} ", rows_among(case.others, phrase), f" {again}.",
     )  # fmt: skip
 
 
-def _gap(value: float, interval: Interval | None) -> Sentence:
+def rows_among(side: Sentence, phrase: SharePhrase) -> Sentence:
+    """``rows with sex = f and a positive label``, ``other rows predicted positive``: whom a share is taken of."""
+    if not side:
+        return say(OTHERS, f" {phrase.among}" if phrase.among else "")
+    if not phrase.among:
+        return say("rows with ", side)
+    joined = f" and {phrase.among[5:]}" if phrase.among.startswith("with ") else f" that are {phrase.among}"
+    return say("rows with ", side, joined)
+
+
+def gap_words(value: float, interval: Interval | None, *, edges: tuple[float, ...] = ()) -> Sentence:
+    """``A gap of 14 points (95 % interval 7 to 21)``, turned so that the gap reads as a positive number."""
     if value == 0:
-        return say(" No gap", _limits(interval, sign=1, show=numbers.signed_points), ".")
-    unit = "point" if numbers.points(value) in ("1", "less than 1") else "points"
-    limits = _limits(interval, sign=1 if value > 0 else -1, show=numbers.signed_points)
-    return say(" A gap of ", strong(f"{numbers.points(value)} {unit}"), limits, ".")
+        return say("No gap", _limits(interval, 1, edges))
+    gap = numbers.points_unit(numbers.points(value, edges=edges))
+    return say("A significant gap of ", strong(gap), _limits(interval, 1 if value > 0 else -1, edges))
 
 
-def _limits(interval: Interval | None, *, sign: int, show: Callable[[float], str]) -> str:
-    """`` (95 % interval 7 to 21)``, turned with the gap so that the gap reads as a positive number."""
+def _limits(interval: Interval | None, sign: int, edges: tuple[float, ...]) -> str:
+    """`` (95 % interval 7 to 21)`` in points; a side without a limit is said in units of the metric."""
     if interval is None:
         return ""
-    low, high = (interval.low, interval.high) if sign > 0 else (-interval.high, -interval.low)
-    if math.isinf(low) or math.isinf(high):
-        return f" ({numbers.level(interval)} interval: {numbers.interval(Interval(low, high))})"
-    return f" ({numbers.level(interval)} interval {show(low)} to {show(high)})"
+    if math.isinf(interval.low) or math.isinf(interval.high):
+        return f" ({numbers.level(interval)} interval: {numbers.interval(turned(interval, sign))})"
+    return f" ({numbers.level(interval)} interval {points_range(interval, sign, edges)})"
+
+
+def points_range(interval: Interval, sign: int = 1, edges: tuple[float, ...] = ()) -> str:
+    """``7 to 21``: finite limits in points, turned with the gap."""
+    found, turned_edges = turned(interval, sign), [sign * edge for edge in edges]
+    low, high = (numbers.signed_points(limit, edges=turned_edges) for limit in (found.low, found.high))
+    return f"{low} to {high}"
+
+
+def turned(interval: Interval, sign: int) -> Interval:
+    """The interval of the value times ``sign``."""
+    return interval if sign > 0 else Interval(-interval.high, -interval.low, interval.level)
 
 
 def _value_sentence(case: _Case) -> Sentence:
-    return say(f"{BY_NAME[case.metric].title} is ", strong(numbers.decimal(case.value)), _decimal_limits(case), ".")
+    return say(f"{BY_NAME[case.metric].title} is ", _decimal(case), _decimal_limits(case), ".")
+
+
+def _decimal(case: _Case) -> Part:
+    if case.value == math.inf:
+        return strong("infinite")
+    return strong(numbers.decimal(case.value, numbers.decimals_apart(case.value, case.edges)))
 
 
 def _decimal_limits(case: _Case) -> str:
     if case.interval is None:
         return ""
-    return f" ({numbers.level(case.interval)} interval {numbers.interval(case.interval)})"
+    return f" ({numbers.level(case.interval)} interval {numbers.interval(case.interval, edges=case.edges)})"
 
 
 def _group_sizes(case: _Case) -> Sentence:
     verb = "has" if case.counts.d.rows == 1 else "have"
-    again = "does" if case.counts.a.rows == 1 else "do"
+    named_verb, other_verb = ("has", "does") if case.counts.a.rows == 1 else ("have", "do")
+    again = say(f"{named_verb} ", case.others) if case.others else say(f"{other_verb} not")
     return say(
         f"{some(case.counts.d.rows, 'row', 'rows')} {verb} ", case.group,
-        f" and {numbers.count(case.counts.a.rows)} {again} not. Imbalance ",
-        strong(numbers.decimal(case.value)), _decimal_limits(case), ".",
+        f" and {numbers.count(case.counts.a.rows)} ", again, ". Imbalance ", _decimal(case), _decimal_limits(case), ".",
     )  # fmt: skip
 
 
 def _ratio_of_shares(case: _Case) -> Sentence:
+    per_100 = numbers.signed_points(case.value, edges=case.edges)
     return say(
-        f"For every 100 positive predictions that {OTHERS} receive, the same number of rows with ", case.group,
-        " receive ", strong(str(round(100 * case.value))),
-        _limits(case.interval, sign=1, show=lambda limit: str(round(100 * limit))), ".",
+        "For every 100 positive predictions that ", other_rows(case.others), " receive, the same number of rows with ",
+        case.group, " receive ", strong(per_100), _limits(case.interval, 1, case.edges), ".",
     )  # fmt: skip
 
 
 def _label_distance(case: _Case) -> Sentence:
     return say(
-        "The label's distributions for rows with ", case.group, f" and for {OTHERS} lie ",
-        strong(numbers.decimal(case.value)), " apart", _decimal_limits(case), "; 0 would mean equal shares.",
+        "The label's distributions for rows with ", case.group, " and for ", other_rows(case.others), " lie ",
+        _decimal(case), " apart", _decimal_limits(case), "; 0 would mean equal shares.",
     )  # fmt: skip
 
 
 def _conditional_disparity(what: str) -> Callable[[_Case], Sentence]:
     def sentence(case: _Case) -> Sentence:
-        relation = "equals" if case.value == 0 else "exceeds" if case.value > 0 else "falls short of"
-        unit = "point" if numbers.points(case.value) in ("1", "less than 1") else "points"
-        size = say(" by ", strong(f"{numbers.points(case.value)} {unit}")) if case.value else ()
+        size = "the same" if case.value == 0 else "a larger" if case.value > 0 else "a smaller"
+        than = "as" if case.value == 0 else "than"
         return say(
-            "Averaged over the groups of the group variable, the share of rows with ", case.group,
-            f" among negative {what} {relation} their share among positive ones", size,
-            _limits(case.interval, sign=-1 if case.value < 0 else 1, show=numbers.signed_points), ".",
+            "Averaged over the groups of the group variable, rows with ", case.group,
+            f" hold {size} share of the negative {what} {than} of the positive ones. ",
+            gap_words(case.value, case.interval, edges=case.edges), ".",
         )  # fmt: skip
 
     return sentence
@@ -230,8 +287,8 @@ def _conditional_rate(
         per_100_a = numbers.count(round(100 * count_labels(case.counts.a) / predicted_a))
         return say(
             f"For every 100 rows predicted {labels} there are {per_100_d} {labels} labels among rows with ", case.group,
-            f" and {per_100_a} among {OTHERS}. Difference ", strong(numbers.decimal(case.value)),
-            _decimal_limits(case), ".",
+            f" and {per_100_a} among ", other_rows(case.others), ". Difference ", _decimal(case), _decimal_limits(case),
+            ".",
         )  # fmt: skip
 
     return sentence
@@ -239,30 +296,30 @@ def _conditional_rate(
 
 def _error_ratios(case: _Case) -> Sentence:
     return say(
-        "Rows with ", case.group, ": ", _errors(case.counts.d), f"; {OTHERS}: ", _errors(case.counts.a),
-        ". The ratios of the two kinds of error differ by ", strong(numbers.decimal(case.value)),
-        _decimal_limits(case), ".",
+        "Rows with ", case.group, ": ", _errors(case.counts.d), ". ",
+        say("Rows with ", case.others) if case.others else "Other rows", ": ", _errors(case.counts.a),
+        ". The ratios of the two kinds of error differ by ", _decimal(case), _decimal_limits(case), ".",
     )  # fmt: skip
 
 
 def _errors(counts: GroupCounts) -> str:
-    missed = some(counts.false_negatives, "false negative", "false negatives")
-    return f"{missed} and {some(counts.false_positives, 'false positive', 'false positives')}"
+    missed = some(counts.false_negatives, "wrong rejection", "wrong rejections")
+    return f"{missed} and {some(counts.false_positives, 'wrong acceptance', 'wrong acceptances')}"
 
 
 def _flips(case: _Case) -> Sentence:
     own, neighbours = ("positive", "negative") if case.value >= 0 else ("negative", "positive")
     return say(
-        "Counted net, ", strong(f"{numbers.points(case.value)} of 100"), " rows with ", case.group,
-        f" are predicted {own} where the nearest {OTHERS} are predicted {neighbours}",
-        _limits(case.interval, sign=1 if case.value >= 0 else -1, show=numbers.signed_points), ".",
+        "Counted net, ", strong(f"{numbers.points(case.value, edges=case.edges)} of 100"), " rows with ", case.group,
+        " are predicted ", own, " where the nearest ", other_rows(case.others), f" are predicted {neighbours}",
+        _limits(case.interval, 1 if case.value >= 0 else -1, case.edges), ".",
     )  # fmt: skip
 
 
 def _entropy(case: _Case) -> Sentence:
     return say(
-        "The outcomes of all rows, whatever their group, are unequal by ", strong(numbers.decimal(case.value)),
-        _decimal_limits(case), "; 0 would mean the same outcome for every row.",
+        "The outcomes of all rows, whatever their group, are unequal by ", _decimal(case), _decimal_limits(case),
+        "; 0 would mean the same outcome for every row.",
     )  # fmt: skip
 
 

@@ -46,7 +46,8 @@ class MetricValue:
 class GroupCounts:
     """Rows of one group by label and predicted label; unknown labels are counted, never guessed.
 
-    ``fewer_than``: not 0 in what is shown of a suppressed group; the counts are then not given, all of them 0.
+    ``fewer_than``: not 0 in what is shown of a withheld group; the counts are then not given, all of them 0. Some count
+    of it, or of a group that it would give away, is fewer than this; its rows need not be.
     """
 
     rows: int

@@ -179,6 +179,7 @@ class PartialDependence:
 
     A numerical feature's grid is ``feature_values``, centres of equal-width buckets over its range; a categorical
     one's is ``categories``. ``counts`` says how many rows of the data lie in each bucket or category.
+    ``fewer_than``: not 0 in what is shown of a feature whose counts are withheld; they and ``missing`` are then 0.
     """
 
     feature: str
@@ -193,6 +194,7 @@ class PartialDependence:
     rows_used: int = 0                        # rows that the means are taken over: all, or those of a sample
     distinct_rows: int = 0                    # different rows among them: the model was asked once for each
     rounded: bool = False                     # the model refuses fractions of integers: asked at whole numbers
+    fewer_than: int = 0
 
     @property
     def data_distribution(self) -> tuple[float, ...]:

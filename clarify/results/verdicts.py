@@ -65,6 +65,7 @@ class VerdictSection:
     tests: int
     judgements: tuple[Judgement, ...]
     notices: tuple[Notice, ...] = ()
+    small_group: int = 50                     # groups with fewer rows are pointed out
 
     @property
     def verdict(self) -> Verdict:

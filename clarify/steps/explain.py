@@ -22,6 +22,7 @@ from clarify.explain.games import Game
 from clarify.explain.pilots import Costs
 from clarify.features import FeatureColumn, Features
 from clarify.results import ExplanationSection, GlobalAttribution, Interval, Notice, OutputExplanation
+from clarify.steps.explained_rows import with_rows
 from clarify.steps.explanation_game import Asking, ExplanationGame, settle_game
 from clarify.steps.local_parts import ExplainedPart, LocalParts, local_table, summarise_part
 from clarify.steps.plan import AnalysisPlan
@@ -55,7 +56,7 @@ class Explanations:
 
 
 def explain(plan: AnalysisPlan, data: PreparedData, lease: LeasedEndpoint, engine: Engine) -> Explanations:
-    """Attributions of every row and their summary over all rows.
+    """Attributions of every row, their summary over all rows and by group, and a few rows one by one.
 
     Raises
     ------
@@ -70,7 +71,9 @@ def explain(plan: AnalysisPlan, data: PreparedData, lease: LeasedEndpoint, engin
     explained = engine.map(partial(explain_fragment, job=job), fragments, stage="explaining")
     reported = _reported(shap, settled, [column.name for column in data.outcome.columns])
     local = LocalParts(fragments, parts_uri, settled.outputs, reported, data.source.key)
-    section = _section(plan, shap, settled, explained, local)
+    section = with_rows(
+        _section(plan, shap, settled, explained, local), plan, data, lease, settled, local, engine
+    )
     return Explanations(section, settled.baseline.rows, local, settled.costs)
 
 

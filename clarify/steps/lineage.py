@@ -11,13 +11,17 @@ from dataclasses import dataclass
 from functools import partial
 
 from clarify.data import storage
+from clarify.report.forest_picture import forest_png
 from clarify.report.names import without_secrets
-from clarify.results import AnalysisResult, MetricValue, Verdict
+from clarify.report.selection import Measured, groups_of
+from clarify.results import AnalysisResult, Verdict
 from clarify.steps.plan import AnalysisRequest, read_config
+from clarify.steps.summarise import shown_of
 from clarify.steps.write_report import PublishedAnalysis
 
 LONGEST_SLUG = 60
-STAGES = {"pre_training": "pre", "post_training": "post"}
+PICTURE = "forest.png"
+VERDICT_CODES = {Verdict.PASS: 1.0, Verdict.INCONCLUSIVE: 0.0, Verdict.VIOLATION: -1.0}
 
 
 @dataclass(frozen=True)
@@ -34,9 +38,13 @@ class DatasetLineage:
 
 @dataclass(frozen=True)
 class AnalysisLineage:
-    """Everything worth logging of one published analysis; metrics are finite."""
+    """Everything worth logging of one published analysis; metrics are finite.
+
+    ``shown``: the result as pages and views may show it; numbers and names below are its.
+    """
 
     published: PublishedAnalysis
+    shown: AnalysisResult
     params: tuple[tuple[str, str], ...]
     metrics: tuple[tuple[str, float], ...]
     tags: tuple[tuple[str, str], ...]
@@ -47,24 +55,24 @@ class AnalysisLineage:
     status: str | None                # the verdict of the whole; None: no policy was given
 
     def files(self) -> Iterator[tuple[str, Callable[[], bytes], int]]:
-        """Path, reader and size of every published file, the manifest last."""
+        """Path, reader and size of every published file, the forest as a picture, the manifest last."""
         uri = self.published.output_uri
         for path, record in self.published.files:
             yield path, partial(storage.read_bytes, storage.join(uri, path)), record.bytes
+        if groups_of(self.shown):
+            yield PICTURE, partial(forest_png, self.shown), 0
         yield "manifest.json", partial(storage.read_bytes, storage.join(uri, "manifest.json")), 0
 
 
 def lineage_of(published: PublishedAnalysis, *, engine: str) -> AnalysisLineage:
     """What to log of a published analysis."""
-    result = published.result
-    model = result.model
-    named = name_metrics(result)
-    undefined = [(f"undefined.{name}", str(m.undefined_because or m.detail)) for name, m in named if m.value is None]
+    result, model = shown_of(published), published.result.model
     return AnalysisLineage(
         published=published,
+        shown=result,
         params=tuple(_params(result, engine)),
-        metrics=(*_finite(_bias_numbers(named)), *_finite(_shap_numbers(result)), *_verdict_numbers(result)),
-        tags=(*_tags(published), *undefined),
+        metrics=(*_finite(_check_numbers(result)), *_finite(_shap_numbers(result))),
+        tags=(*_tags(published, result), *_check_tags(result)),
         dataset=_dataset(result),
         model_name=model.name if model is not None and model.version is not None else None,
         model_version=model.version if model is not None else None,
@@ -88,33 +96,24 @@ def subject_of(request: AnalysisRequest) -> str:
     return slug(registered.group(1) if registered else without_secrets(subject).rstrip("/").rsplit("/", 1)[-1])
 
 
-def name_metrics(result: AnalysisResult) -> tuple[tuple[str, MetricValue], ...]:
-    """``pre|post.<METRIC>.<facet>.<value>`` with slugs; names that collide are numbered in order."""
-    return tuple((name, metric) for _, name, metric in _named_metrics(result))
+def name_checks(result: AnalysisResult) -> tuple[tuple[str, Measured], ...]:
+    """``<facet>-<group>/<METRIC>`` with slugs, in the order of the configuration; groups that collide are numbered."""
+    taken: set[str] = set()
+    named: list[tuple[str, Measured]] = []
+    for group in groups_of(result):
+        place = _free(f"{slug(group.facet)}-{slug(group.value)}", taken)
+        named += [(f"{place}/{measured.metric.name}", measured) for measured in group.measured]
+    return tuple(named)
 
 
-Place = tuple[str, str, str, str]
-"""Stage, facet, group and metric."""
-
-
-def _named_metrics(result: AnalysisResult) -> Iterator[tuple[Place, str, MetricValue]]:
-    taken: dict[str, int] = {}
-    for place, metric in _placed_metrics(result):
-        name = _slugs(place)
-        taken[name] = taken.get(name, 0) + 1
-        yield place, name if taken[name] == 1 else f"{name}-{taken[name]}", metric
-
-
-def _placed_metrics(result: AnalysisResult) -> Iterator[tuple[Place, MetricValue]]:
-    for section in (result.pre_training, result.post_training):
-        for facet in section.facets if section is not None else ():
-            for metric in facet.metrics:
-                yield (facet.stage, facet.facet, facet.value_or_threshold, metric.name), metric
-
-
-def _slugs(place: Place) -> str:
-    stage, facet, group, metric = place
-    return f"{STAGES[stage]}.{metric}.{slug(facet)}.{slug(group)}"
+def _free(name: str, taken: set[str]) -> str:
+    """The name itself, or with the first number behind it that nobody has; it is taken then."""
+    free, count = name, 1
+    while free in taken:
+        count += 1
+        free = f"{name}-{count}"
+    taken.add(free)
+    return free
 
 
 def slug(text: str) -> str:
@@ -126,13 +125,17 @@ def slug(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_]+", "-", text).strip("-")[:LONGEST_SLUG] or "x"
 
 
-def _bias_numbers(named: Iterable[tuple[str, MetricValue]]) -> Iterator[tuple[str, float]]:
-    for name, metric in named:
+def _check_numbers(result: AnalysisResult) -> Iterator[tuple[str, float]]:
+    """``clarify/<facet>-<group>/<METRIC>``, its interval, and its verdict as a number that runs can be sorted by."""
+    for name, measured in name_checks(result):
+        metric, judgement = measured.metric, measured.judgement
         if metric.value is not None:
-            yield name, metric.value
+            yield f"clarify/{name}", metric.value
         if metric.interval is not None:
-            yield f"{name}.low", metric.interval.low
-            yield f"{name}.high", metric.interval.high
+            yield f"clarify/{name}/low", metric.interval.low
+            yield f"clarify/{name}/high", metric.interval.high
+        if judgement is not None:
+            yield f"clarify/{name}/verdict_code", VERDICT_CODES[judgement.verdict]
 
 
 def _shap_numbers(result: AnalysisResult) -> Iterator[tuple[str, float]]:
@@ -146,12 +149,10 @@ def _shap_numbers(result: AnalysisResult) -> Iterator[tuple[str, float]]:
     yield "shap.rows_failed", section.rows_failed
     for output in section.outputs:
         yield f"shap.{slug(output.label)}.expected_value", output.expected_value
-        taken: dict[str, int] = {}
+        taken: set[str] = set()
         for attribution in output.features:
-            name = f"shap.{slug(output.label)}.{slug(attribution.feature)}"
-            taken[name] = taken.get(name, 0) + 1
-            suffix = "" if taken[name] == 1 else f"-{taken[name]}"
-            yield f"{name}{suffix}", attribution.by(section.aggregation)
+            name = _free(f"shap.{slug(output.label)}.{slug(attribution.feature)}", taken)
+            yield name, attribution.by(section.aggregation)
 
 
 def _finite(pairs: Iterable[tuple[str, float]]) -> Iterator[tuple[str, float]]:
@@ -173,33 +174,29 @@ def _params(result: AnalysisResult, engine: str) -> Iterator[tuple[str, str]]:
         yield "aggregation", result.explanations.aggregation
 
 
-def _tags(published: PublishedAnalysis) -> Iterator[tuple[str, str]]:
-    yield "clarify.config_digest", published.result.config_digest
+def _tags(published: PublishedAnalysis, result: AnalysisResult) -> Iterator[tuple[str, str]]:
+    yield "clarify.config_digest", result.config_digest
     yield "clarify.evidence", published.evidence_digest
     yield "clarify.report", without_secrets(published.report_uri)
-    yield from _verdict_tags(published.result)
-    if published.result.model is not None:
-        yield "clarify.model", without_secrets(published.result.model.pinned_uri)
-
-
-def _verdict_tags(result: AnalysisResult) -> Iterator[tuple[str, str]]:
-    """The verdict of the whole and of every check: tags can be searched for, and a word is no number."""
-    section = result.verdicts
-    if section is None:
-        return
-    yield "clarify.status", section.verdict.lower()
-    yield "clarify.policy", section.policy
-    yield "clarify.policy_digest", section.policy_digest
-    names = {place: name for place, name, _ in _named_metrics(result)}
-    for j in section.judgements:
-        why = f" ({j.reason})" if j.reason is not None else ""
-        yield f"verdict.{names[j.stage, j.facet, j.value_or_threshold, j.metric]}", f"{j.verdict}{why}"
-
-
-def _verdict_numbers(result: AnalysisResult) -> Iterator[tuple[str, float]]:
+    if result.model is not None:
+        yield "clarify.model", without_secrets(result.model.pinned_uri)
     if result.verdicts is not None:
-        for verdict in Verdict:
-            yield f"verdicts.{verdict.lower()}", result.verdicts.count(verdict)
+        yield "clarify.status", result.verdicts.verdict.lower()
+        yield "clarify.violations", str(result.verdicts.count(Verdict.VIOLATION))
+        yield "clarify.inconclusive", str(result.verdicts.count(Verdict.INCONCLUSIVE))
+        yield "clarify.policy", result.verdicts.policy
+        yield "clarify.policy_digest", result.verdicts.policy_digest
+
+
+def _check_tags(result: AnalysisResult) -> Iterator[tuple[str, str]]:
+    """The verdict of every check, and why a metric has no number: tags can be searched for, a word is no number."""
+    for name, measured in name_checks(result):
+        metric, judgement = measured.metric, measured.judgement
+        if judgement is not None:
+            why = f" ({judgement.reason})" if judgement.reason is not None else ""
+            yield f"clarify.verdict.{name}", f"{judgement.verdict}{why}"
+        if metric.value is None:
+            yield f"clarify.undefined.{name}", str(metric.undefined_because or metric.detail)
 
 
 def _dataset(result: AnalysisResult) -> DatasetLineage:

@@ -145,8 +145,7 @@ def test_a_deployed_run_shows_its_steps_and_artifacts(flow_run, prefect_api):
         "explain", "release-endpoint", "report", "log-to-mlflow",
     }  # fmt: skip
     assert {artifact["key"] for artifact in artifacts} == {
-        "clarify-validation", "clarify-pre-training-bias", "clarify-post-training-bias", "clarify-attributions",
-        "clarify-summary", "clarify-checks",
+        f"clarify-model-{fact}" for fact in ("summary", "verdicts", "validation", "attributions", "report")
     }  # fmt: skip
 
 
@@ -172,14 +171,15 @@ def test_the_run_in_mlflow_leads_to_everything(flow_run, mlflow_server):
     analysis = json.loads((output / "analysis.json").read_text())
     metrics = analysis["pre_training_bias_metrics"]["facets"]["sex"][0]["metrics"]
     dpl = next(metric["value"] for metric in metrics if metric["name"] == "DPL")
-    assert logged.data.metrics["pre.DPL.sex.f"] == dpl
-    assert logged.data.metrics["pre.DPL.sex.f.low"] < dpl < logged.data.metrics["pre.DPL.sex.f.high"]
-    assert logged.data.tags["undefined.post.FT.sex.f"] == "non_numeric_features"
+    assert logged.data.metrics["clarify/sex-f/DPL"] == dpl
+    assert logged.data.metrics["clarify/sex-f/DPL/low"] < dpl < logged.data.metrics["clarify/sex-f/DPL/high"]
+    assert logged.data.tags["clarify.undefined.sex-f/FT"] == "non_numeric_features"
     (data,) = logged.inputs.dataset_inputs
     assert data.dataset.name == "data.csv"
     assert len(data.dataset.digest) == 36
-    assert {file.path for file in client.list_artifacts(logged.info.run_id, "clarify")} >= {
-        "clarify/analysis.json", "clarify/extended.json", "clarify/report.html", "clarify/manifest.json",
+    assert {file.path for file in client.list_artifacts(logged.info.run_id, "report")} >= {
+        "report/analysis.json", "report/extended.json", "report/provenance.json", "report/report.html",
+        "report/forest.png", "report/manifest.json",
     }  # fmt: skip
 
 

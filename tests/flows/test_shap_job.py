@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from clarify.config.presentation import Presentation
 from clarify.config.settings import RunSettings
 from clarify.config.shap_options import ShapOptions
 from clarify.errors import BadPrediction
+from clarify.report.document import read_extended
 from clarify.steps.line import run_analysis
 from clarify.steps.plan import AnalysisRequest
 from tests.subjects import PINNED, digests
@@ -242,3 +244,105 @@ def test_too_many_rows_without_an_answer_end_the_run(numbers, tmp_path):
         run_analysis(request(folder / "lifted", model, tmp_path / "out", num_samples=128, baseline=baseline))
 
     assert not (tmp_path / "out" / "manifest.json").exists()
+
+
+# --- groups and single rows -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def hiring(numbers):
+    """The same rows with a label and a facet of two sizes: one file, and three that hold the same rows."""
+    folder, frame = numbers
+    labelled = frame.assign(sex=[int(i % 10 == 3) for i in range(ROWS)], hired=(frame["x0"] > 0).astype(int))
+    for name, n_files in (("one", 1), ("three", 3)):
+        (folder / name).mkdir()
+        for part in range(n_files):
+            rows = labelled.iloc[part * 40 : (part + 1) * 40] if n_files > 1 else labelled
+            rows.to_csv(folder / name / f"part-{part}.csv", index=False)
+    _, model = save_bumpy(folder, "hiring", frame.assign(sex=labelled["sex"].astype(float)))
+    return folder, labelled, model
+
+
+def run_hiring(hiring, output, *, data="one", presentation=None):
+    folder, _, model = hiring
+    config = {
+        "dataset_type": "text/csv",
+        "label": "hired",
+        "label_values_or_threshold": [1],
+        "probability_threshold": 1.5,
+        "facet": [{"name_or_index": "sex", "value_or_threshold": [1]}],
+        "methods": {
+            "post_training_bias": {"methods": ["DPPL"]},
+            "shap": {"num_samples": 128, "save_local_shap_values": True},
+        },
+        "predictor": {"model_name": str(model)},
+    }
+    (folder / "hiring.json").write_text(json.dumps(config))
+    types = {"version": "1.0", "columns": {"sex": {"kind": "int", "reading": "categorical"}}}
+    (folder / "types.json").write_text(json.dumps(types))
+    return run_analysis(
+        AnalysisRequest(
+            str(folder / "hiring.json"), str(output), RunSettings(workers=1, in_process_model=True),
+            str(folder / data), shap=PINNED, types=str(folder / "types.json"),
+            presentation=presentation or Presentation(),
+        )
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def hired(hiring, tmp_path_factory):
+    return run_hiring(hiring, tmp_path_factory.mktemp("hired") / "out")
+
+
+def test_groups_are_compared_by_the_published_attributions(hiring, hired):
+    _, frame, _ = hiring
+    (found,) = hired.result.explanations.by_facet
+    published = local(hired.output_uri)
+
+    women = frame["sex"] == 1
+    assert (found.facet, found.value_or_threshold, found.rows_d, found.rows_a) == ("sex", "1", 10, 90)
+    for effect in found.effects:
+        values = published[f"{effect.feature}_label0"]
+        assert effect.mean_d == pytest.approx(values[women].mean(), abs=1e-12)
+        assert effect.gap == pytest.approx(values[~women].mean() - values[women].mean(), abs=1e-12)
+        assert effect.interval.low < effect.gap < effect.interval.high or effect.interval.low == effect.gap
+
+
+def test_rows_are_chosen_by_score_and_explained_to_the_last_bit(hiring, hired):
+    section = hired.result.explanations
+    published = local(hired.output_uri).to_numpy()
+    scores = section.outputs[0].expected_value + published.sum(axis=1)
+
+    assert section.threshold == 1.5
+    assert section.selected[0].row == scores.argmin()
+    assert section.selected[1].row == scores.argmax()
+    women = np.arange(3, ROWS, 10)
+    assert section.selected[2].row == women[np.abs(scores[women] - 1.5).argmin()]
+    for row in section.selected:
+        total = section.outputs[0].expected_value + sum(found.attribution for found in row.contributions) + row.rest
+        assert total == pytest.approx(row.score, abs=1e-9)
+        assert 0 < row.order_holds <= 1
+
+
+def test_the_document_holds_every_drawn_row(hired):
+    document = Path(hired.output_uri) / "extended.json"
+
+    assert read_extended(document.read_bytes()) == hired.result
+    (sample,) = hired.result.explanations.samples
+    assert [(stratum.rows, stratum.drawn) for stratum in sample.strata] == [(10, 10), (90, 90)]
+    assert len(sample.features) == N_COLUMNS + 1
+
+
+def test_files_change_nothing_about_groups_and_rows(hiring, hired, tmp_path):
+    other = run_hiring(hiring, tmp_path / "out", data="three")
+
+    one, same = hired.result.explanations, other.result.explanations
+    assert (same.by_facet, same.samples, same.selected) == (one.by_facet, one.samples, one.selected)
+
+
+def test_a_presentation_without_single_rows_keeps_them_out_of_every_document(hiring, hired, tmp_path):
+    run = run_hiring(hiring, tmp_path / "out", presentation=Presentation(individual_rows=False))
+
+    section = run.result.explanations
+    assert (section.samples, section.selected) == ((), ())
+    assert section.by_facet == hired.result.explanations.by_facet

@@ -290,9 +290,9 @@ def test_a_flow_run_lists_its_verdicts(flow_state, prefect_api):
 
     artifacts = httpx.post(f"{prefect_api}/artifacts/filter", json=mine).json()
 
-    (table,) = [artifact["data"] for artifact in artifacts if artifact["key"] == "clarify-verdicts"]
-    (row,) = json.loads(table) if isinstance(table, str) else table
-    assert (row["verdict"], row["metric"], row["allowed from"]) == (verdict, "DPPL", ALLOWED[verdict][0])
+    (table,) = [artifact["data"] for artifact in artifacts if artifact["key"].endswith("-verdicts")]
+    row = (json.loads(table) if isinstance(table, str) else table)[0]
+    assert (row["Verdict"], row["Check"], row["Facet"]) == (verdict, "Positive decisions (DPPL)", "`sex`")
 
 
 def run_of(mlflow_server, output):
@@ -315,9 +315,11 @@ def test_mlflow_holds_the_verdict_as_tags_that_can_be_searched(flow_state, mlflo
     assert run.data.tags["clarify.status"] == verdict.lower()
     assert run.data.tags["clarify.policy"] == verdict
     assert run.data.tags["clarify.policy_digest"] == judged[verdict].result.verdicts.policy_digest
-    assert run.data.tags["verdict.post.DPPL.sex.f"] == f"{verdict}{why}"
-    counts = {name: value for name, value in run.data.metrics.items() if name.startswith("verdicts.")}
-    assert counts == {f"verdicts.{other.lower()}": float(other is verdict) for other in Verdict}
+    assert run.data.tags["clarify.verdict.sex-f/DPPL"] == f"{verdict}{why}"
+    assert run.data.tags["clarify.violations"] == str(int(verdict is Verdict.VIOLATION))
+    assert run.data.tags["clarify.inconclusive"] == str(int(verdict is Verdict.INCONCLUSIVE))
+    codes = {Verdict.PASS: 1.0, Verdict.INCONCLUSIVE: 0.0, Verdict.VIOLATION: -1.0}
+    assert run.data.metrics["clarify/sex-f/DPPL/verdict_code"] == codes[verdict]
 
 
 def test_a_refused_policy_is_a_failed_run_without_a_verdict(place, prefect_api, mlflow_server, tmp_path):
@@ -370,8 +372,8 @@ def test_mlflow_is_told_nothing_infinite(extreme, mlflow_server):
 def test_groups_whose_names_look_alike_keep_a_verdict_each(extreme, mlflow_server):
     tags = run_of(mlflow_server, extreme).data.tags
 
-    told = {name for name in tags if name.startswith("verdict.post.DPPL.")}
-    assert told == {"verdict.post.DPPL.group.a-b", "verdict.post.DPPL.group.a-b-2"}
+    told = {name for name in tags if name.startswith("clarify.verdict.") and name.endswith("/DPPL")}
+    assert told == {"clarify.verdict.group-a-b/DPPL", "clarify.verdict.group-a-b-2/DPPL"}
 
 
 def test_the_registered_model_bears_the_verdict_and_leads_to_the_run(subject, mlflow_server, tmp_path):
@@ -382,6 +384,7 @@ def test_the_registered_model_bears_the_verdict_and_leads_to_the_run(subject, ml
     client.log_artifacts(source.info.run_id, subject.model, "model")
     client.create_registered_model("judged")
     client.create_model_version("judged", f"{source.info.artifact_uri}/model", source.info.run_id)
+    client.update_model_version("judged", "1", "Trained by Ann.")
     methods = {"post_training_bias": {"methods": ["DPPL"]}}
     config = subject.config(methods=methods, predictor={"model_name": "models:/judged/1"})
     request = subject.request(tmp_path / "out", config=config)
@@ -392,6 +395,10 @@ def test_the_registered_model_bears_the_verdict_and_leads_to_the_run(subject, ml
     answer = CliRunner().invoke(app, words)  # fmt: skip
 
     assert answer.exit_code == 1, answer.output
-    tags = client.get_model_version("judged", "1").tags
-    assert tags["clarify.status"] == "violation"
-    assert tags["clarify.run_id"] == run_of(mlflow_server, tmp_path / "out").info.run_id
+    version, run = client.get_model_version("judged", "1"), run_of(mlflow_server, tmp_path / "out")
+    assert version.tags["clarify.status"] == "violation"
+    assert version.tags["clarify.run_id"] == run.info.run_id
+    assert version.description.startswith("Trained by Ann.\n\n<!--")
+    assert "**1 is outside**" in version.description
+    place = f"#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}/artifacts/report/report.html"
+    assert f"[Report]({mlflow_server}/{place})" in version.description

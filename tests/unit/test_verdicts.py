@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from clarify.bias.contingency import ContingencyTable
+from clarify.bias.deciding import in_agreement, interval_at, read_off
 from clarify.bias.evaluate import evaluate
 from clarify.config.parse import parse_analysis_config
 from clarify.config.policy import read_policy, recommended
@@ -175,6 +176,124 @@ def test_a_value_at_the_end_of_its_scale_does_not_touch_a_limit_there():
     table = ContingencyTable.from_confusion(a=(200, 0, 0, 200), d=(0, 0, 0, 400))
 
     assert judged(table, policy({"metric": "DI", "low": 0.0, "high": 0.5}))["DI"].verdict is PASS
+
+
+# --- the interval that decides -----------------------------------------------------------------------------------
+
+
+def test_the_interval_that_decides_is_that_of_the_level_its_p_had_to_reach():
+    found = judged(MONITOR, policy(within(["DPPL", "SD", "RD"])))
+
+    # three tests: DPPL has to reach .05/3, SD .05/2, RD .05
+    assert [1 - found[name].deciding.level for name in ("DPPL", "SD", "RD")] == pytest.approx([0.05 / 3, 0.025, 0.05])
+    for name in ("DPPL", "SD", "RD"):
+        closer = evaluate(MONITOR, facet="f", value_or_threshold="g", stage="post_training", methods=(name,),
+                          level=found[name].deciding.level).metrics[0].interval
+        assert found[name].interval.low >= found[name].deciding.low
+        # 32,768 points: a limit lies within one of them of the quantile between two
+        assert found[name].deciding.low == pytest.approx(closer.low, abs=1e-3)
+        assert found[name].deciding.high == pytest.approx(closer.high, abs=1e-3)
+
+
+def test_it_reaches_back_into_the_range_where_the_family_forbids_the_verdict():
+    # p .0076 for SD alone is outside; among twelve it would have to reach .05/12 = .0042
+    groups = [measured(MONITOR, policy(within("SD")), group=str(group)) for group in range(12)]
+
+    found = decide(policy(within("SD")), "", [section(*groups)], with_detectable=False).judgements
+
+    assert {judgement.verdict for judgement in found} == {INCONCLUSIVE}
+    assert {judgement.reason for judgement in found} == {Reason.FAMILY}
+    assert all(judgement.interval.low > 0.1 > judgement.deciding.low for judgement in found)
+    assert found[0].deciding.level == pytest.approx(1 - 0.05 / 12)
+
+
+def test_without_a_family_it_is_the_interval_at_the_level_of_the_policy():
+    found = judged(MONITOR, policy(within(["DPPL", "SD"]), family="none", level=0.01))
+
+    assert {judgement.deciding.level for judgement in found.values()} == {0.99}
+
+
+@pytest.mark.parametrize(("a", "d", "metric"), [
+    ((20, 5, 5, 20), (0, 5, 0, 20), "RD"), ((20, 5, 5, 20), (0, 0, 0, 0), "GE"), ((20, 5, 5, 20), (20, 5, 5, 20), "FT"),
+])
+def test_where_no_test_was_made_no_interval_decides(a, d, metric):
+    table = ContingencyTable.from_confusion(a=a, d=d)
+
+    judgement = judged(table, policy({"metric": metric, "high": 0.1}))[metric]
+
+    assert (judgement.verdict, judgement.deciding) == (INCONCLUSIVE, None)
+
+
+def test_an_undefined_value_has_the_interval_that_decides_and_it_is_open_where_the_metric_is():
+    judgement = judged(MONITOR, policy({"metric": "TE", "high": 2.0}))["TE"]
+
+    assert judgement.value is None
+    assert judgement.deciding.low == pytest.approx(22.73, rel=5e-3)
+    assert judgement.deciding.high == float("inf")
+
+
+def test_a_conditional_disparity_has_it_from_the_formula_of_its_strata():
+    # statistics, line 19: one stratum, facet d 46 rejected and 32 accepted, facet a 54 and 68
+    table = ContingencyTable.from_label_strata(a=[(68, 54)], d=[(32, 46)])
+
+    judgement = judged(table, policy(within("CDDL", 0.5)), stage="pre_training", methods=("CDDL",))["CDDL"]
+
+    assert judgement.verdict is PASS
+    assert [judgement.deciding.low, judgement.deciding.high] == pytest.approx([0.004921, 0.268131], abs=1e-6)
+
+
+def test_it_contains_the_value_and_ends_on_the_limit_that_the_value_lies_on():
+    table = ContingencyTable.from_labels(a=(10_000_000, 90_000_000), d=(0, 10))
+
+    judgement = judged(table, policy({"metric": "DPL", "high": 0.1}), stage="pre_training")["DPL"]
+
+    assert judgement.deciding.high == judgement.value == 0.1
+
+
+def test_distances_that_take_the_verdict_of_dpl_have_its_interval_without_the_sign():
+    rules = policy(within("DPL"), {"metric": ["TVD", "KS"], "low": 0.0, "high": 0.1})
+    table = ContingencyTable.from_labels(a=(10, 90), d=(90, 10))      # the named group has more: DPL is below 0
+
+    found = judged(table, rules, stage="pre_training")
+
+    assert found["TVD"].deciding == found["KS"].deciding
+    assert [found["TVD"].deciding.low, found["TVD"].deciding.high] == [
+        -found["DPL"].deciding.high, -found["DPL"].deciding.low
+    ]
+
+
+def test_a_family_so_large_that_no_p_is_small_enough_leaves_every_value_possible():
+    groups = [with_p(1e-9, group=str(group)) for group in range(1_700)]
+
+    (first, *_) = decide(policy(within("DPPL")), "", [section(*groups)], with_detectable=False).judgements
+
+    assert first.threshold < 1 / 32_769
+    assert interval_at(groups[0], "DPPL", first.threshold).low == -float("inf")
+
+
+@pytest.mark.parametrize(("verdict", "ends"), [
+    (PASS, (-0.1, 0.1)), (PASS, (-0.2, 0.05)), (VIOLATION, (0.1, 0.2)), (VIOLATION, (-0.2, -0.1)),
+    (INCONCLUSIVE, (-0.05, 0.05)), (INCONCLUSIVE, (0.15, 0.2)), (INCONCLUSIVE, (-0.3, -0.2)),
+])
+def test_an_interval_that_touches_or_misses_is_moved_to_agree_and_no_further(verdict, ends):
+    moved = in_agreement(Interval(*ends), verdict, -0.1, 0.1)
+
+    assert read_off(moved, -0.1, 0.1) is verdict
+    shifts = [abs(moved.low - ends[0]), abs(moved.high - ends[1])]
+    needed = {(PASS, (-0.2, 0.05)): 0.1, (INCONCLUSIVE, (-0.05, 0.05)): 0.05, (INCONCLUSIVE, (0.15, 0.2)): 0.05,
+              (INCONCLUSIVE, (-0.3, -0.2)): 0.1}
+    assert max(shifts) == pytest.approx(needed.get((verdict, ends), 0.0), abs=1e-9)
+
+
+def test_a_value_on_one_side_and_what_is_plausible_on_the_other_show_neither():
+    # 0 of 5 are predicted positive, so the ratio is 0 and no plausible ratio is; the range lies between the two
+    table = ContingencyTable.from_confusion(a=(500, 0, 0, 500), d=(0, 0, 0, 5))
+
+    judgement = judged(table, policy({"metric": "DI", "low": 1e-9, "high": 1e-8}))["DI"]
+
+    assert judgement.value == 0.0
+    assert judgement.verdict is INCONCLUSIVE
+    assert judgement.deciding.low < 1e-9 < 1e-8 < judgement.deciding.high
 
 
 # --- one test for what is one question -------------------------------------------------------------------------

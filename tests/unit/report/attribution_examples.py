@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from clarify.results import (
     AnalysisResult,
+    AttributionSample,
+    Contribution,
+    ExplainedRow,
     ExplanationSection,
+    FacetAttributions,
     GlobalAttribution,
+    GroupEffect,
     Interval,
     OutputExplanation,
+    SampledFeature,
+    SampleStratum,
 )
 from tests.unit.report.report_examples import HOSTILE, credit_result
 
@@ -84,6 +93,71 @@ def explained_result(found: ExplanationSection) -> AnalysisResult:
     return replace(credit_result(), explanations=found)
 
 
+STRATA = (SampleStratum("", "", 9_600, 200), SampleStratum("age", "(18, 25]", 212, 200))
+"""400 of 9,812 rows: a dot stands for 48 rows of the one and for 1.06 of the other."""
+
+
+def sampled(name: str, attributions: tuple[float, ...], codes: tuple[int, ...], words: tuple[str, ...] = ()):
+    return SampledFeature(name, attributions, codes, words)
+
+
+def spread(name: str, size: float, n_rows: int, *, seed: int, words: tuple[str, ...] = ()) -> SampledFeature:
+    """Attributions around 0 that rise with the value; every fifth row of the last hundred has none."""
+    draw = np.random.default_rng(seed)
+    values = draw.normal(0, size, n_rows)
+    codes = np.minimum(5 * np.argsort(np.argsort(values)) // n_rows, (len(words) or 5) - 1)
+    if not words:
+        codes[n_rows - n_rows // 4 :: 5] = -1
+    return sampled(name, tuple(float(f"{v:.6g}") for v in values), tuple(codes.tolist()), words)
+
+
+def sample(names: tuple[str, ...], n_rows: int = 400, *, words: tuple[str, ...] = ("A11", "A12", "A14")):
+    """The second feature is a text of three words, the others are numbers."""
+    features = tuple(
+        spread(name, 0.1 / (1 + place), n_rows, seed=place, words=words if place == 1 else ())
+        for place, name in enumerate(names)
+    )
+    return AttributionSample("label0", STRATA, features)
+
+
+def effect(name: str, mean_d: float, mean_a: float, half: float = 0.01) -> GroupEffect:
+    """The gap's interval is as wide as both together."""
+    gap = mean_a - mean_d
+    return GroupEffect(
+        name, mean_d, mean_a, Interval(mean_d - half, mean_d + half), Interval(mean_a - half, mean_a + half),
+        gap, Interval(gap - 2 * half, gap + 2 * half),
+    )  # fmt: skip
+
+
+def by_facet(facet: str = "age", value: str = "(18, 25]", names: tuple[str, ...] = ("months", "income", "age")):
+    """months: a gap of 1 point (-1 to 3); income: of 6 points (4 to 8); age: of -2 points (-4 to 0)."""
+    means = ((0.01, 0.02), (-0.05, 0.01), (0.03, 0.01))
+    effects = tuple(effect(name, *means[place % 3]) for place, name in enumerate(names))
+    return FacetAttributions("label0", facet, value, 190, 810, effects)
+
+
+def selected_row(
+    row: int = 7, chosen: str = "lowest", *, order_holds: float | None = 0.51, first_swaps: float | None = 0.44
+) -> ExplainedRow:
+    """From 0.5 down by 0.16 and 0.15 and up by 0.02, the other five together by 0.04: a score of 0.25."""
+    contributions = (
+        Contribution("months", -0.16, 0.02, "45"), Contribution("income", -0.15, 0.02, "A11"),
+        Contribution("age", 0.02, 0.001, "23"),
+    )  # fmt: skip
+    return ExplainedRow(
+        "label0", row, chosen, (("age", "(18, 25]"),), 0.25, contributions, 0.04, 0.003, 5, order_holds, first_swaps
+    )
+
+
+def drawn_section() -> ExplanationSection:
+    """Everything there is to draw of one output."""
+    names = tuple(name for name, *_ in SIZES)
+    return replace(
+        section(), by_facet=(by_facet(),), samples=(sample(names),), threshold=0.5,
+        selected=(selected_row(), selected_row(3, "highest"), selected_row(5, "nearest_threshold")),
+    )  # fmt: skip
+
+
 def hostile_section(names: tuple[str, ...] = HOSTILE) -> ExplanationSection:
     """Every hostile name as a feature, a group and a column; hostile estimators; an unsteady model."""
     features = tuple(replace(estimated_features()[0], feature=name) for name in names)
@@ -97,4 +171,24 @@ def hostile_section(names: tuple[str, ...] = HOSTILE) -> ExplanationSection:
         baseline_source=names[2],
         probe="batch_variant",
         groups=tuple((name, names) for name in names),
+        by_facet=tuple(
+            replace(by_facet(name, names[place - 1], names), output=names[0]) for place, name in enumerate(names)
+        ),
+        samples=(_hostile_sample(names),),
+        selected=tuple(_hostile_row(names, place) for place in range(len(names))),
+        threshold=0.5,
+    )
+
+
+def _hostile_sample(names: tuple[str, ...]) -> AttributionSample:
+    strata = tuple(SampleStratum(name, names[place - 1], 10, 2) for place, name in enumerate(names))
+    codes = tuple(i % len(names) for i in range(40))
+    features = tuple(sampled(name, tuple(0.01 * i for i in range(40)), codes, names) for name in names)
+    return AttributionSample(names[0], strata, features)
+
+
+def _hostile_row(names: tuple[str, ...], place: int) -> ExplainedRow:
+    contributions = tuple(Contribution(name, 0.01, 0.001, names[i - 1]) for i, name in enumerate(names))
+    return replace(
+        selected_row(place), output=names[0], contributions=contributions, groups=tuple((name, name) for name in names)
     )

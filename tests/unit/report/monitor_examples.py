@@ -62,8 +62,13 @@ def bias(name="sex"):
             series(name, metric="TE", value=math.inf, evidence=1.0, findings=findings(Status.VIOLATION)),
         ),
         counted=(), alarm_at=720.0, promise="On average at most one false alarm a month.",
-        notices=(Notice("DRIFT-X", name, f"about {name}"),),
+        notices=(Notice("DRIFT-X", name, f"about {name}"),), alarms_per_month=1.0, windows_per_month=30.0,
     )  # fmt: skip
+
+
+def only(*found, **more):
+    """Bias drift of these series alone."""
+    return replace(bias(), series=found, **more)
 
 
 def attribution(name="status"):
@@ -128,6 +133,16 @@ def failed(kind="bias-drift"):
 def history(n=5, kind="bias-drift"):
     statuses = [Status.PASS, Status.INCONCLUSIVE, Status.VIOLATION, Status.ERROR]
     return [record(kind, statuses[i % 4], day=i + 1) for i in range(n)]
+
+
+def month(of_day, days=20, **more):
+    """One record a day; ``of_day`` makes the series of each day, None for a window without rows."""
+    found = []
+    for day in range(1, days + 1):
+        series_of_day = of_day(day)
+        drawn = None if series_of_day is None else only(*series_of_day)
+        found.append(record(day=day, bias=drawn, **more))
+    return found
 
 
 def hostile(kind="bias-drift"):

@@ -7,12 +7,15 @@ import pytest
 
 from clarify.report.attribution_words import (
     effort_sentences,
+    finding_sentence,
     groups_sentence,
     members_sentence,
+    names_in,
     order_remark,
     stability_sentence,
     steadiness_warning,
 )
+from clarify.report.explained import strongest, unit_of
 from clarify.report.names import name_all
 from clarify.report.notes import how_computed, left_out
 from clarify.report.summary import findings
@@ -33,6 +36,79 @@ def effort(section):
 def facts(section):
     result = examples.explained_result(section)
     return {fact.term: plain(fact.text) for fact in how_computed(result, (), NAMES)}
+
+
+USED = "This says what the model used, not what is right to use."
+
+
+def finding(section, result=None):
+    output = section.outputs[0]
+    unit = unit_of(result or examples.explained_result(section))
+    return plain(finding_sentence(strongest(output, most=10), output, section, unit, NAMES))
+
+
+def test_the_finding_says_how_far_the_first_feature_moved_the_score_and_that_no_other_did():
+    # 0.31 - 0.01 = 30 points, 1.96 to either side.
+    assert finding(examples.section(certain_order=1)) == (
+        f"On average income moved the score by 30.0 points (28.0 to 32.0), more than any other feature. {USED}"
+    )
+
+
+@pytest.mark.parametrize("section", [
+    examples.section(certain_order=0), examples.section(certain_order=None),
+    replace(examples.section(certain_order=4), probe="noisy"), replace(examples.exact_section(), probe="noisy"),
+])  # fmt: skip
+def test_the_finding_claims_no_first_place_that_is_not_certain(section):
+    text = finding(section)
+
+    assert "more than any other" not in text
+    assert "Whether another moved it more is not certain." in text
+    assert text.endswith(USED)
+
+
+def test_the_finding_of_exact_attributions_has_no_interval():
+    assert finding(examples.exact_section()) == (
+        f"On average income moved the score by 31.0 points, more than any other feature. {USED}"
+    )
+
+
+def test_a_tie_of_exact_attributions_is_no_first_place():
+    tied = tuple(replace(feature, mean_abs=0.2) for feature in examples.exact_features())
+
+    assert "20.0 points, and no other feature moved it further." in finding(examples.section(tied, certain_order=0))
+
+
+def test_the_finding_compares_with_reported_features_only_when_not_all_are():
+    section = replace(examples.section(), n_features=20)
+
+    assert "more than any other reported feature" in finding(section)
+
+
+def test_a_single_feature_is_compared_with_none():
+    assert finding(examples.section(examples.exact_features()[:1], 1)) == (
+        f"On average income moved the score by 31.0 points. {USED}"
+    )
+
+
+def test_attributions_of_nought_are_no_finding_about_a_feature():
+    nothing = tuple(replace(feature, mean_abs=0.0) for feature in examples.exact_features())
+    within = tuple(replace(f, mean_abs=0.01, mean_abs_excess=0.02) for f in examples.estimated_features())
+
+    assert finding(examples.section(nothing)) == "No feature moved the score."
+    assert finding(examples.section(within)) == (
+        "No feature is seen to move the score: what there is can be error of the estimate."
+    )
+
+
+def test_the_finding_in_log_odds_has_their_unit():
+    assert "moved the score by 0.300 log-odds (0.280 to 0.320)" in finding(replace(examples.section(), use_logit=True))
+
+
+def test_every_name_of_groups_samples_and_rows_is_cleaned_with_the_others():
+    found = names_in(examples.drawn_section())
+
+    assert {"age", "(18, 25]", "A11", "A12", "A14", "45", "23"} <= set(found)
+    assert "" not in found                   # the stratum of no group, a group of columns
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from clarify.steps.lineage import lineage_of
 from clarify.steps.summarise import explanation_table
 from clarify.steps.write_report import PublishedAnalysis
 from tests.unit.report import attribution_examples as examples
+from tests.unit.report.outlines import Outline
 from tests.unit.report.report_examples import example_provenance
 
 HALF_A_DECIMAL = 0.05 + 1e-9                  # coordinates have one decimal
@@ -237,3 +238,121 @@ def test_the_table_of_a_run_has_the_aggregate_and_the_interval_of_the_mean():
 
     assert first["mean_abs"] == 0.31
     assert (first["mean_abs, 95 % from"], first["mean_abs, 95 % to"]) == pytest.approx((0.2804, 0.3196))
+
+
+DRAWN = {
+    "one output": examples.drawn_section(),
+    "two outputs": replace(
+        examples.drawn_section(),
+        outputs=(*examples.section().outputs, OutputExplanation("label1", 0.5, examples.estimated_features())),
+    ),
+    "hostile": examples.hostile_section(),
+    "one feature": replace(examples.section(examples.exact_features()[:1], 1), samples=(examples.sample(("income",)),)),
+    "no rows": replace(examples.drawn_section(), samples=(), selected=()),
+    "rows only": replace(examples.drawn_section(), samples=(), by_facet=()),
+}
+
+
+@pytest.fixture(scope="module")
+def drawn_pages():
+    return {name: page(section) for name, section in DRAWN.items()}
+
+
+def explained(rendered):
+    return re.search(r'<section id="explanations">.*?(?=<section id=)', rendered, re.DOTALL).group(0)
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_every_tag_of_the_section_is_closed_and_nothing_is_styled_or_scripted_in_place(name, drawn_pages):
+    outline = Outline(drawn_pages[name])
+
+    assert outline.is_balanced
+    assert outline.open == []
+    assert not [a for a, _ in outline.attributes if a.startswith("on") or a == "style"]
+    assert not {"script", "img", "iframe"} & {tag for tag, _ in outline.tags}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_every_drawing_is_hidden_from_readers_aloud_and_stands_in_a_table_with_a_caption(name, drawn_pages):
+    section = Outline(explained(drawn_pages[name]))
+    tags = [tag for tag, _ in section.tags]
+
+    hidden = [attrs for tag, attrs in section.tags if tag == "svg" and attrs.get("aria-hidden") == "true"]
+    in_axis = explained(drawn_pages[name]).count('class="at axis"')
+    assert tags.count("svg") == len(hidden) + in_axis
+    assert tags.count("table") == tags.count("caption")
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_no_coordinate_is_unfinished_or_finer_than_a_tenth(name, drawn_pages):
+    paths = re.findall(r' (?:d|cx|x|transform)="([^"]*)"', explained(drawn_pages[name]))
+
+    assert paths
+    assert not [path for path in paths if re.search(r"nan|inf|None|e-|\.\d\d", path)]
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_closed_parts_are_at_most_two_levels_deep(name, drawn_pages):
+    depth = deepest = 0
+    for tag in re.findall(r"</?details", explained(drawn_pages[name])):
+        depth += -1 if "/" in tag else 1
+        deepest = max(deepest, depth)
+
+    assert deepest in (1, 2)
+
+
+def test_several_outputs_close_groups_and_rows_and_keep_the_rest_open(drawn_pages):
+    text = Outline(drawn_pages["two outputs"]).text
+
+    assert "By group and single rows: label0" in text
+    assert "By group and single rows: label1" not in text       # nothing was drawn of it
+
+
+def test_hostile_names_in_samples_groups_and_rows_stay_text(drawn_pages):
+    section = explained(drawn_pages["hostile"])
+
+    assert "<script>window" not in section
+    assert "onload=alert(1)>" not in section
+    assert not re.search("[\u202a-\u202e\u2066-\u2069\x00-\x08\x0b-\x1f\ud800-\udfff]", section)
+    assert "n" * 61 not in section
+
+
+def test_words_of_a_category_that_look_alike_are_told_apart():
+    alike = examples.sample(("income", "age"), 20, words=("x" * 100, "x" * 100 + "y", "z"))
+
+    assert "x" * 59 + "… #2" in page(replace(examples.section(), samples=(alike,)))
+
+
+def test_everything_drawn_of_ten_features_and_twelve_groups_stays_small():
+    names = tuple(f"feature {i}" for i in range(100))
+    features = tuple(replace(examples.estimated_features()[0], feature=name) for name in names)
+    section = replace(
+        examples.section(features), samples=(examples.sample(names),),
+        by_facet=tuple(examples.by_facet("age", str(i), names) for i in range(43)),
+        selected=tuple(examples.selected_row(i) for i in range(5)),
+    )  # fmt: skip
+
+    # Dots 10 x 4.8 kB; groups 12 x (40 features x 300 B + 8 rows x 700 B + 3 kB); rows 5 x 6 kB; words and tables.
+    assert len(explained(page(section)).encode()) < 48_000 + 12 * 20_600 + 30_000 + 60_000
+
+
+@pytest.mark.parametrize("scheme", [0, 1])
+def test_every_shade_stands_out_from_the_page_by_three_to_one(scheme, drawn_pages):
+    roots = [dict(re.findall(r"--([\w-]+):(#\w+)", root)) for root in
+             re.findall(r":root\{(.*?)\}", drawn_pages["one output"])]  # fmt: skip
+    page_colours, shades = roots[scheme], next(r for i, r in enumerate(roots) if "lower" in r and i % 2 == scheme)
+
+    for shade in ("low", "lower", "middle", "higher", "high"):
+        assert contrast(shades[shade], page_colours["bg"]) >= 3.0
+
+
+def contrast(first, second):
+    lighter, darker = sorted((luminance(first), luminance(second)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def luminance(colour):
+    digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
+    red, green, blue = (int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4))
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in (red, green, blue)]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

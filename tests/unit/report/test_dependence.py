@@ -206,7 +206,7 @@ def test_eight_features_are_drawn_and_the_rest_is_named():
     section = Section(examples.dependence_result(*many))
 
     assert [f"f{i}" in section.text for i in range(10)] == [True] * 8 + [False] * 2
-    assert "Drawn: 8 of 10 features; all of them are in analysis.json." in section.text
+    assert "Drawn: 8 of 10 features; 2 more features in extended.json." in section.text
 
 
 def test_hostile_names_are_inert():
@@ -230,3 +230,56 @@ def test_a_run_of_pdp_alone_has_a_verdict_sentence_of_its_own():
     page = render_report(alone, example_provenance())
 
     assert "Mean scores were computed as <strong>3 features</strong> vary one by one" in page
+
+
+def with_threshold(result, threshold=0.5, n_outputs=1):
+    explanations = replace(
+        credit_result().explanations, threshold=threshold, outputs=credit_result().explanations.outputs * n_outputs
+    )
+    return replace(result, explanations=explanations)
+
+
+def test_the_threshold_is_a_dashed_line_on_the_scale_of_the_score():
+    section = Section(with_threshold(examples.dependence_result()))
+
+    # y = 128 - 122 * 0.5 in the panel; x = 4 + 112 * 0.5 in each of three rows; one in the legend.
+    assert section.paths["limit"] == ["M1 6H29", "M40 67H264"] + ["M60-9V40"] * 3
+    assert "decision threshold, 50.0 %" in section.text
+
+
+def test_no_threshold_in_log_odds_is_drawn_on_the_scale_of_the_score():
+    result = with_threshold(examples.dependence_result())
+    result = replace(result, explanations=replace(result.explanations, use_logit=True))
+
+    assert "limit" not in Section(result).paths
+
+
+@pytest.mark.parametrize(("threshold", "n_outputs"), [(None, 1), (0.5, 2), (3.0, 1)])
+def test_no_threshold_is_drawn_that_is_unknown_decides_among_several_or_lies_off_the_scale(threshold, n_outputs):
+    section = Section(with_threshold(examples.dependence_result(), threshold, n_outputs))
+
+    assert "limit" not in section.paths
+    assert "decision threshold" not in section.text
+
+
+def test_categories_say_how_many_rows_have_them(section):
+    cells = re.findall(r'</svg></td><td class="num">[^<]*</td><td class="num">([^<]*)</td>', section.html)
+
+    assert cells == ["300", "290", "280"]
+
+
+def test_the_legend_says_where_the_line_is_dotted(section):
+    assert "dotted beyond the range that holds 98.5 % of rows" in section.text
+
+
+def test_withheld_counts_are_not_printed_as_nought():
+    words, number = (
+        replace(found, counts=(0,) * len(found.counts), missing=0, fewer_than=10)
+        for found in (examples.purpose(), examples.age())
+    )
+
+    section = Section(examples.dependence_result(words, number))
+
+    assert section.text.count("Its counts of rows are not shown: one is below 10, or would tell one that is.") == 2
+    assert not re.search(r"(?<![\d.])0\.0 %", section.text)
+    assert re.findall(r'</svg></td><td class="num">[^<]*</td><td class="num">([^<]*)</td>', section.html) == ["–"] * 3

@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 import pytest
 
 from clarify.records import Status
-from clarify.report.monitor_page import KINDS, MEASURED, monitor_markdown, monitor_page, page_of_monitor
+from clarify.report.monitor_page import KINDS, monitor_markdown, monitor_page, page_of_monitor
+from clarify.report.monitor_rules import MEASURED
 from clarify.report.monitor_strips import MOST_WINDOWS, last_windows
 from clarify.report.monitor_tables import MOST_ROWS
 from clarify.report.words import FORBIDDEN, plain
@@ -36,7 +37,10 @@ def test_every_kind_and_status_is_a_whole_page_that_leads_with_the_verdict(kind,
     assert outline.open == []
     assert len(ids) == len(set(ids))
     assert re.search(rf'<p class="lead"><span class="chip {status.value.lower()}">', page)
-    assert f"<title>{status.value}: credit" in page
+    title = re.search(r"<title>(.*?)</title>", page)[1]
+    assert title.endswith(": credit, 6 Nov 2026" if status is not Status.ERROR else ": credit, 3 Nov 2026")
+    assert title.startswith("1 alarm, 1 quiet, 1 undecided" if kind == "bias-drift" and status is not Status.ERROR
+                            else status.value)
     links = {value.removeprefix("#") for name, value in outline.attributes if name == "href"}
     assert links <= set(ids)
 
@@ -140,27 +144,50 @@ def test_the_gate_is_shown_where_it_stopped_another_kind():
     assert "(10, 20]" in text
 
 
+def dots(path):
+    """How many separate marks a path draws: circles move once, a cross twice."""
+    return path.count("M")
+
+
 def test_the_timeline_has_one_mark_a_window_and_the_worst_series_first():
     past = examples.history(5)
 
     page = page_of_monitor(examples.record(day=6), past)
 
-    assert [mark.state for mark in page.timeline.marks] == [
-        "pass", "inconclusive", "violation", "error", "pass", "violation"
-    ]
+    drawn = {mark.state: dots(mark.path) for mark in page.timeline.marks}
+    assert drawn == {"pass": 2, "inconclusive": 1, "violation": 2, "error": 2}       # one cross, two strokes
     assert page.timeline.label == "6 windows: 2 PASS, 2 VIOLATION, 1 INCONCLUSIVE, 1 ERROR"
-    assert plain(page.strips[0].heading).endswith("(TE), sex = 2")
-    assert len(page.strips) == 3
+    assert plain(page.drawn.strips[0].heading).endswith("(TE), sex = 2")
+    assert len(page.drawn.strips) == 3
 
 
-def test_a_window_without_the_series_is_a_gap_and_not_a_zero():
+def strip_named(page, metric):
+    return next(strip for strip in page.drawn.strips if f"({metric})" in plain(strip.heading))
+
+
+def test_a_window_that_could_not_be_looked_at_is_a_cross_and_no_value():
     past = [examples.record(day=1), replace(examples.failed(), window=examples.window(2))]
 
-    strip = next(s for s in page_of_monitor(examples.record(day=3), past).strips if "DPPL" in plain(s.heading))
+    strip = strip_named(page_of_monitor(examples.record(day=3), past), "DPPL")
 
-    assert len(strip.marks) == 2
-    assert strip.gaps.count("M") == 1
-    assert strip.curve.count("L") == 1                               # two windows with evidence
+    assert sum(dots(mark.path) for mark in strip.marks) == 2
+    assert dots(strip.crosses) == 2
+    assert strip.gaps == ""
+    assert dots(strip.levels) == 2                                   # evidence of two windows, none of the third
+
+
+def test_a_window_without_rows_is_a_tick_and_not_a_zero():
+    def of_day(day):
+        return [examples.series(**({"value": None, "interval": None} if day == 2 else {}))]
+
+    month = examples.month(of_day, days=3)
+
+    strip = strip_named(page_of_monitor(month[-1], month), "DPPL")
+
+    assert dots(strip.gaps) == 1
+    assert sum(dots(mark.path) for mark in strip.marks) == 2
+    assert dots(strip.levels) == 2
+    assert "1 without a value" in strip.finding
 
 
 def test_of_several_revisions_the_latest_counts_and_later_windows_do_not():
@@ -184,16 +211,16 @@ def test_a_first_window_has_no_timeline():
     page = page_of_monitor(examples.record())
 
     assert page.timeline is None
-    assert page.strips == ()
+    assert page.drawn.strips == ()
 
 
 def test_evidence_is_a_bar_from_nothing_to_an_alarm():
     page = page_of_monitor(examples.record())
 
-    (table,) = page.sections[0].tables
-    meters = {row.cells[4].text: (row.cells[4].path, row.cells[4].full) for row in table.rows}
-    assert meters == {
-        "1.00": ("M0 0H72V10H0z", True), "0.40": ("M0 0H28.8V10H0z", False), "0.00": ("", False)
+    (table,) = page.sections[0].closed
+    meters = {row.cells[3].text: (row.cells[3].path, row.cells[3].full) for row in table.rows}
+    assert meters == {                                               # .40 of 48 units is 19.2
+        "1.00": ("M0 0H48V10H0z", True), "0.40": ("M0 0H19.2V10H0z", False), "0.00": ("", False)
     }  # fmt: skip
 
 
@@ -202,7 +229,7 @@ def test_a_table_of_many_series_is_cut_and_says_so():
 
     page = page_of_monitor(examples.record(bias=replace(examples.bias(), series=many)))
 
-    (table,) = page.sections[0].tables
+    (table,) = page.sections[0].closed
     assert len(table.rows) == MOST_ROWS
     assert table.note == "200 of 205 rows shown; all of them are in record.json."
 
@@ -215,7 +242,7 @@ def test_every_drawing_is_well_formed():
     for drawing in drawings:
         ElementTree.fromstring(drawing)
         assert "nan" not in drawing
-        assert "inf" not in re.sub(r'aria-label="[^"]*"|<text[^>]*>[^<]*', "", drawing)
+        assert "inf" not in re.sub(r'aria-label="[^"]*"|<(text|title|desc)[^>]*>[^<]*', "", drawing)
 
 
 def test_the_same_record_gives_the_same_text():

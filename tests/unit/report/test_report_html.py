@@ -78,7 +78,7 @@ def test_two_renders_are_the_same_text(name, pages):
 
 
 def test_the_title_leads_with_the_result(outlines):
-    assert outlines["credit"].text_of("title") == "No verdict, 42 metrics, 6 undefined: credit-hgb, version 7"
+    assert outlines["credit"].text_of("title") == "No verdict, 42 metrics, 6 undefined: credit-hgb version 7"
 
 
 def test_hostile_names_stay_text(pages, outlines):

@@ -87,17 +87,90 @@ def test_every_metric_has_a_finished_sentence_without_forbidden_words_in_every_s
     assert forbidden_in(text) == []
 
 
-@pytest.mark.parametrize("reason", Reason)
+@pytest.mark.parametrize("reason", [r for r in Reason if r not in ("empty_facet", "single_group", "withheld")])
 def test_every_reason_has_words(reason):
     text = sentence(value("DI", None, reason=reason))
 
-    assert text == f"Ratio of positive decisions: undefined; {REASONS[reason]}."
+    assert text == f"Ratio of positive decisions cannot be computed: {REASONS[reason]}."
     assert forbidden_in(text) == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        (Reason.EMPTY_FACET, "No row has age in (18, 25]."),
+        (Reason.SINGLE_GROUP, "Every row has age in (18, 25], so there is nothing to compare it with."),
+        (Reason.WITHHELD, "Recall: not shown, for too few rows stand behind it to be shown here."),
+    ],
+)
+def test_a_group_that_is_empty_alone_or_hidden_is_said_to_be_so(reason, said):
+    assert sentence(value("RD", None, reason=reason)) == said
+
+
+def test_the_other_value_of_a_facet_with_two_is_named():
+    said = metric_sentence(value("RD", 0.0555, -0.01, 0.134), COUNTS, YOUNG, others=named_group("age", "over 25"))
+
+    # 93 of 110 are 85 of 100, 531 of 590 are 90 of 100.
+    assert plain(said) == (
+        "85 of 100 rows with age in (18, 25] and a positive label are predicted positive; "
+        "90 of 100 rows with age = over 25 and a positive label are. A gap of 6 points (95 % interval −1 to 13)."
+    )
+
+
+def test_a_share_of_predictions_is_said_of_the_rows_that_were_predicted_so():
+    said = sentence(value("DAR", 0.1, 0.0, 0.2))
+
+    assert said.startswith("73 of 100 rows with age in (18, 25] that are predicted positive have a positive label; ")
+    assert "81 of 100 other rows predicted positive do. " in said
+
+
+def test_one_row_takes_the_verb_of_one():
+    # Specificity: 1 of 2 against 1 of 4.
+    one = FacetCounts(a=confusion(0, 3, 0, 1), d=confusion(0, 1, 0, 1), unknown=NOBODY)
+
+    assert sentence(value("SD", 0.25), one).startswith(
+        "1 of 2 rows with age in (18, 25] and a negative label is predicted negative; "
+        "1 of 4 other rows with a negative label is. "
+    )
+
+
+def test_counts_that_are_not_shown_are_not_said():
+    hidden = GroupCounts(0, 0, 0, 0, fewer_than=10)
+
+    assert sentence(value("CI", 0.5), FacetCounts(hidden, hidden, NOBODY)) == "Group size balance is 0.50."
+
+
+@pytest.mark.parametrize(
+    ("number", "edges", "said"),
+    [(0.104, (-0.1, 0.1), "10.4 points"), (-0.104, (-0.1, 0.1), "10.4 points"), (0.0996, (0.1,), "9.96 points"),
+     (0.1, (0.1,), "10 points"), (0.104, (), "10 points")],
+)  # fmt: skip
+def test_a_gap_is_never_rounded_across_the_edge_of_what_is_allowed(number, edges, said):
+    assert f"A gap of {said}" in plain(metric_sentence(value("DPPL", number), COUNTS, YOUNG, edges=edges))
+
+
+def test_a_limit_of_an_interval_is_never_rounded_across_an_edge():
+    said = plain(metric_sentence(value("DPPL", 0.14, 0.104, 0.18), COUNTS, YOUNG, edges=(-0.1, 0.1)))
+
+    assert "(95 % interval 10.4 to 18)" in said
+
+
+def test_a_ratio_is_never_rounded_across_an_edge():
+    said = plain(metric_sentence(value("DI", 0.798, 0.7, 0.9), COUNTS, YOUNG, edges=(0.8, 1.25)))
+
+    assert "receive 79.8 (95 % interval 70 to 90)" in said
+
+
+def confusion(tp, fp, fn, tn):
+    rows = tp + fp + fn + tn
+    return GroupCounts(rows, tp + fn, fp + tn, 0, tp + fp, fn + tn, 0, tp, fp, fn, tn)
 
 
 @pytest.mark.parametrize("metric", BY_NAME.values(), ids=lambda metric: metric.name)
 def test_every_metric_says_what_it_cannot_show(metric):
     assert metric.blind_spot.endswith(".")
+    assert metric.title
+    assert metric.direction in ("less", "more", "none")
     assert forbidden_in(metric.title + metric.blind_spot) == []
 
 

@@ -1,0 +1,82 @@
+"""The findings as a comment under a proposed change: what is outside, what is open, and what the exit code means."""
+
+from __future__ import annotations
+
+from clarify.bias.catalog import BY_NAME
+from clarify.report import numbers
+from clarify.report.judged import allowed_text
+from clarify.report.markdown import code_span, digest_span, escape, link, table, to_markdown
+from clarify.report.names import Names
+from clarify.report.normalised import is_withheld
+from clarify.report.overview import subject, verdict_sentence
+from clarify.report.selection import Group, Measured, groups_of
+from clarify.report.summary import by_urgency, rows_text, value_text
+from clarify.report.view import names_of
+from clarify.report.words import some
+from clarify.results import AnalysisResult, Judgement, Verdict
+
+MOST_ROWS = 20
+_HEAD = ("Verdict", "Facet", "Group", "Check", "Value (95 % interval)", "You allow", "Rows d / a")
+
+
+def pull_request_markdown(
+    result: AnalysisResult, *, report_uri: str, evidence: str, exit_code_meaning: str
+) -> str:
+    """GitHub Markdown: sentence, the checks that are not a PASS (at most 20), one line for the rest, digests.
+
+    Parameters
+    ----------
+    report_uri : a link where it is HTTP, else a place to copy
+    evidence : digest of the reproducible files, from ``PublishedAnalysis.evidence_digest``
+    exit_code_meaning : what the process that asks returns and why, one sentence of our own words
+    """
+    names, groups = names_of(result), groups_of(result)
+    parts = [
+        f"### {to_markdown(subject(result, names))}, on {numbers.count(result.dataset.rows)} rows",
+        to_markdown(verdict_sentence(result)),
+        *_table(groups, names),
+        *_passed(groups),
+        escape(exit_code_meaning),
+        link("Report", report_uri),
+        f"Evidence {digest_span(evidence)}",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(groups: tuple[Group, ...], names: Names) -> tuple[str, ...]:
+    open_or_outside = _judged(groups, (Verdict.VIOLATION, Verdict.INCONCLUSIVE))
+    # Across groups too the violations come first: the table may be cut.
+    ordered = sorted(open_or_outside, key=lambda found: found[2].verdict is not Verdict.VIOLATION)
+    if not ordered:
+        return ()
+    rows = [_row(group, measured, judgement, names) for group, measured, judgement in ordered[:MOST_ROWS]]
+    left_out = len(ordered) - MOST_ROWS
+    more = (f"{some(left_out, 'more check', 'more checks')} outside or undecided in the report.",)
+    return table(_HEAD, rows), *(more if left_out > 0 else ())
+
+
+def _judged(groups: tuple[Group, ...], verdicts: tuple[Verdict, ...]) -> list[tuple[Group, Measured, Judgement]]:
+    return [
+        (group, measured, measured.judgement)
+        for group in groups
+        for measured in by_urgency(group)
+        if measured.judgement is not None and measured.judgement.verdict in verdicts
+    ]
+
+
+def _row(group: Group, measured: Measured, judgement: Judgement, names: Names) -> tuple[str, ...]:
+    metric, counts = measured.metric, measured.counts
+    return (
+        judgement.verdict,
+        code_span(names[group.facet]),
+        code_span(names[group.value]),
+        f"{BY_NAME[metric.name].title} ({metric.name})",
+        value_text(measured) or ("withheld" if is_withheld(measured) else "undefined"),
+        allowed_text(judgement),
+        f"{rows_text(counts.d)} / {rows_text(counts.a)}",
+    )
+
+
+def _passed(groups: tuple[Group, ...]) -> tuple[str, ...]:
+    n_passed = len(_judged(groups, (Verdict.PASS,)))
+    return (f"{some(n_passed, 'check is', 'checks are')} inside the range you allow (PASS).",) if n_passed else ()
