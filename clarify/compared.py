@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from clarify.results import DatasetDescription, Interval, ModelDescription, Notice, RangeEvidence, Reason, Stage, Verdict
+from clarify.results import (
+    DatasetDescription,
+    Interval,
+    ModelDescription,
+    Notice,
+    RangeEvidence,
+    Reason,
+    Stage,
+    Verdict,
+)
 
 
 class Unpaired(StrEnum):

@@ -339,7 +339,7 @@ _KNOTS_LOW: Final = ndtr(_KNOTS)
 _KNOTS_HIGH: Final = ndtr(-_KNOTS)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def normal_points(columns: int) -> Values:
     """Normal quantiles of a lattice in (0, 1), shape (columns, N_POINTS): multiples of powers of 1/g, g^(c+1) = g + 1.
 
@@ -354,24 +354,38 @@ def normal_points(columns: int) -> Values:
     return points
 
 
+@lru_cache(maxsize=48)
+def _abscissae(columns: int, column: int) -> tuple[NDArray[np.intp], Values]:
+    """Knot interval and offset into it of every normal quantile of one column."""
+    z = normal_points(columns)[column]
+    knot = np.clip(np.searchsorted(_KNOTS, z, side="right") - 1, 0, len(_KNOTS) - 2)
+    return knot, z - _KNOTS[knot]
+
+
 def _shares(counts: Sequence[int], prior: float, first: int, columns: int) -> Values:
     """A Dirichlet over cells by stick breaking on lattice columns from ``first``; shape (len(counts), N_POINTS)."""
-    z = normal_points(columns)
     weights = np.array(counts, dtype=float) + prior
     left = np.ones(N_POINTS)
     shares = []
     for cell in range(len(weights) - 1):
-        logits = _logits(float(weights[cell]), float(weights[cell + 1 :].sum()), z[first + cell])
-        shares.append(left * expit(logits))
-        left = left * expit(-logits)
+        share = _proportion(float(weights[cell]), float(weights[cell + 1 :].sum()), columns, first + cell)
+        shares.append(left * share)
+        left = left * (1.0 - share)
     return np.stack([*shares, left])
 
 
-def _logits(alpha: float, beta: float, z: Values) -> Values:
-    """Logits of Beta(alpha, beta) quantiles at normal quantiles ``z``; both tails to 1e-6."""
+@lru_cache(maxsize=64)
+def _proportion(alpha: float, beta: float, columns: int, column: int) -> Values:
+    """Beta(alpha, beta) at the points of one column; its logits are a spline, exact to 1e-6 in both tails."""
     at_knots = np.log(betaincinv(alpha, beta, _KNOTS_LOW)) - np.log(betaincinv(beta, alpha, _KNOTS_HIGH))
-    logits: Values = CubicSpline(_KNOTS, at_knots)(z)
-    return logits
+    coefficients = CubicSpline(_KNOTS, at_knots).c
+    knot, offset = _abscissae(columns, column)
+    logits = coefficients[0][knot]
+    for power in (1, 2, 3):
+        logits = logits * offset + coefficients[power][knot]
+    share: Values = expit(logits)
+    share.setflags(write=False)
+    return share
 
 
 # --- the conditional disparity ----------------------------------------------------------------------------------------

@@ -4,18 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from clarify.config.approval import Approval
 from clarify.report.names import LONGEST_DETAIL, clean
-
-
-@dataclass(frozen=True)
-class Approval:
-    """One decision on one analysis; every text comes from outside, an empty one is a line to write on."""
-
-    name: str = ""
-    role: str = ""
-    date: str = ""
-    decision: str = ""
-    conditions: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from clarify.config.approval import Approval
+from clarify.report.limits import LADDER
 from clarify.report.provenance import Provenance
 from clarify.report.view import page_of
 from clarify.results import AnalysisResult
@@ -24,13 +26,24 @@ TEMPLATE_FILES = (
 REPORT_STYLES = ("report.css", "forest.css", "explanations.css", "paper.css")
 
 
-def render_report(result: AnalysisResult, provenance: Provenance) -> str:
+LARGEST_PAGE = 2_000_000
+"""Bytes that a page holds at most: what does not fit is drawn with fewer dots, panels and rows, and that is said."""
+
+
+def render_report(result: AnalysisResult, provenance: Provenance, *, approval: Approval | None = None) -> str:
     """``report.html``: the first screen, bias metric by metric, attributions, what was left out, provenance.
 
     The same arguments give the same text. Every name from outside is cleaned before and escaped while it is
     placed; the content security policy in the file forbids scripts, requests and styles other than its own.
+    ``approval`` fills the block that is signed on paper.
     """
-    return render_page("report.html", page_of(result, provenance), styles=REPORT_STYLES)
+    text = ""
+    for limits in LADDER:
+        page = page_of(result, provenance, approval=approval, limits=limits)
+        text = render_page("report.html", page, styles=REPORT_STYLES)
+        if len(text.encode()) <= LARGEST_PAGE:
+            break
+    return text
 
 
 def render_page(template: str, page: object, *, styles: Sequence[str]) -> str:

@@ -200,10 +200,10 @@ def _reliable_gaps(sides: tuple[_Side, _Side], change: DetectableChange) -> str:
         where.append(f"above {numbers.points_unit(numbers.points_at_least(ahead.seen))}")
     if back.seen is not None:
         size = numbers.points_unit(numbers.points_at_least(back.seen))
-        where.append("in either direction" if where == [f"above {size}"] else f"or above {size} in the other direction,")
-    if ahead.seen is None:
-        where = [where[0].removeprefix("or ").removesuffix(",")]
-    found = (" " if where[-1] == "in either direction" else ", ").join(where)
+        where.append(f"above {size} in the other direction")
+    found = ", or ".join(where) + ("," if len(where) > 1 else "")
+    if ahead.seen is not None and found == f"{where[0]}, or {where[0]} in the other direction,":
+        found = f"{where[0]} in either direction"
     return f" Only a gap {found} would be reported reliably ({_odds(change)})."
 
 

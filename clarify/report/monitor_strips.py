@@ -9,25 +9,28 @@ from clarify.records import MonitorRecord, SeriesDrift, Status, Window
 from clarify.report import numbers
 from clarify.report.forest import coordinate
 from clarify.report.judged import Chip, State
-from clarify.report.monitor_axis import Tick, TimeAxis, axis_of, begins, day, missed, named, ticks_of
+from clarify.report.monitor_axis import Tick, TimeAxis, axis_of, day, missed, named, ticks_of
 from clarify.report.monitor_marks import circle, cross, triangle
-from clarify.report.monitor_scales import View, blind_ends, blind_zone_words, view_of
+from clarify.report.monitor_points import (
+    Point,
+    counted,
+    facts_of,
+    finding_of,
+    has_alarm,
+    is_gap,
+    status_at,
+    values_of,
+)
+from clarify.report.monitor_scales import View, blind_ends, view_of
 from clarify.report.monitor_tables import (
     OF_STATUS,
-    Cell,
-    Row,
     Table,
-    between,
     by_urgency,
     chip_of,
     is_judged,
-    limits,
-    number,
     series_words,
-    status_of,
-    table_of,
 )
-from clarify.report.words import Sentence, plain, say, some
+from clarify.report.words import Sentence, plain, some
 from clarify.results import Stage
 
 MOST_WINDOWS = 60
@@ -149,13 +152,9 @@ def timeline_of(windows: Sequence[MonitorRecord]) -> Timeline:
         marks=_marks(placed, radius),
         revisions=_revisions(windows, axis, y=31.0),
         ticks=ticks_of(axis, width=WIDE.width),
-        label=f"{some(len(windows), 'window', 'windows')}: {_counted([one.status for one in windows])}",
+        label=f"{some(len(windows), 'window', 'windows')}: {counted([one.status for one in windows])}",
         words=_gap_words([one.window for one in windows]),
     )
-
-
-def _counted(statuses: Sequence[Status]) -> str:
-    return ", ".join(f"{n} {status.value}" for status in Status if (n := sum(one is status for one in statuses)))
 
 
 def _gap_words(windows: Sequence[Window]) -> str:
@@ -171,16 +170,6 @@ def _gap_words(windows: Sequence[Window]) -> str:
 
 
 # --- strips -----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Point:
-    """One series in one window; ``series`` None where the window does not have it."""
-
-    record: MonitorRecord
-    series: SeriesDrift | None
-    status: Status
-    x: float
 
 
 def strips_of(windows: Sequence[MonitorRecord]) -> Strips:
@@ -213,7 +202,7 @@ def _strip(
     frame: Frame,
 ) -> Strip:
     points = [
-        _Point(record, one.get(series.key), _status(record, one.get(series.key)), axis.middle(record.window))
+        Point(record, one.get(series.key), status_at(record, one.get(series.key)), axis.middle(record.window))
         for record, one in zip(windows, found, strict=True)
     ]
     view = view_of(series)
@@ -221,14 +210,14 @@ def _strip(
     radius = _radius(axis)
     dates = _dates([point for point in points if point.series is not None and point.status is Status.VIOLATION], frame)
     taken = [(float(label.x), _DATE_ROOM / 2 + 8) for label in dates]
-    taken += [(point.x, 8.0) for point in points if _is_gap(point) or point.record.status is Status.ERROR]
+    taken += [(point.x, 8.0) for point in points if is_gap(point) or point.record.status is Status.ERROR]
     has_evidence = series.low is not None or series.high is not None
     return Strip(
         anchor=f"strip-{place}",
         heading=series_words(series),
         chip=chip_of(series, windows[-1].rule),
         title=plain(series_words(series)),
-        finding=_finding(series, points, windows[-1]),
+        finding=finding_of(series, points, windows[-1]),
         frame=frame,
         bands="".join(_bands(points, axis, view)),
         edges="".join(_edges(points, axis, view)),
@@ -239,32 +228,17 @@ def _strip(
                       p.series.value is not None], radius),
         dates=dates,
         revisions=() if frame is SMALL else _revisions(windows, axis, y=_LANE + 4, taken=taken),
-        gaps="".join(f"M{coordinate(p.x)} {_LANE - 3:g}v6" for p in points if _is_gap(p)),
+        gaps="".join(f"M{coordinate(p.x)} {_LANE - 3:g}v6" for p in points if is_gap(p)),
         crosses="".join(cross(p.x, _LANE, min(radius, 3.0)) for p in points if p.record.status is Status.ERROR),
-        levels="".join(_level(point, axis) for point in valued if not _alarms(point)),
-        alarms="".join(_level(point, axis) for point in points if _alarms(point)),
+        levels="".join(_level(point, axis) for point in valued if not has_alarm(point)),
+        alarms="".join(_level(point, axis) for point in points if has_alarm(point)),
         has_evidence=has_evidence,
         blind=_blind(series, view, frame),
         scale=_scale(series, view, frame, has_evidence=has_evidence),
         ticks=ticks_of(axis, width=frame.width),
-        facts=_facts(series, points),
-        values=_values(series, points),
+        facts=facts_of(series, points),
+        values=values_of(series, points),
     )  # fmt: skip
-
-
-def _status(record: MonitorRecord, series: SeriesDrift | None) -> Status:
-    if series is None:
-        return Status.ERROR if record.status is Status.ERROR else Status.INCONCLUSIVE
-    return status_of(series.findings, record.rule) or Status.INCONCLUSIVE
-
-
-def _is_gap(point: _Point) -> bool:
-    """A window that was looked at and has no value of this series."""
-    return (point.series is None or point.series.value is None) and point.record.status is not Status.ERROR
-
-
-def _alarms(point: _Point) -> bool:
-    return point.series is not None and point.series.evidence >= 1
 
 
 def _y(view: View, value: float) -> float:
@@ -280,7 +254,7 @@ def _radius(axis: TimeAxis) -> float:
 # --- paths ------------------------------------------------------------------------------------------------------------
 
 
-def _runs(points: Sequence[_Point], axis: TimeAxis) -> Iterable[tuple[SeriesDrift, float, float]]:
+def _runs(points: Sequence[Point], axis: TimeAxis) -> Iterable[tuple[SeriesDrift, float, float]]:
     """Stretches of time with one allowed range, from the first window that was held to it up to the next range."""
     ranged = [p for p in points if p.series is not None and (p.series.low is not None or p.series.high is not None)]
     starts = [
@@ -292,18 +266,18 @@ def _runs(points: Sequence[_Point], axis: TimeAxis) -> Iterable[tuple[SeriesDrif
         yield series, axis.x(window.starts), end
 
 
-def _range(point: _Point) -> tuple[float | None, float | None]:
+def _range(point: Point) -> tuple[float | None, float | None]:
     return (None, None) if point.series is None else (point.series.low, point.series.high)
 
 
-def _bands(points: Sequence[_Point], axis: TimeAxis, view: View) -> Iterable[str]:
+def _bands(points: Sequence[Point], axis: TimeAxis, view: View) -> Iterable[str]:
     for series, left, right in _runs(points, axis):
         top = _ARROW_TOP if series.high is None else _y(view, series.high)
         bottom = _ARROW_BOTTOM if series.low is None else _y(view, series.low)
         yield f"M{coordinate(left)} {coordinate(top)}H{coordinate(right)}V{coordinate(bottom)}H{coordinate(left)}z"
 
 
-def _edges(points: Sequence[_Point], axis: TimeAxis, view: View) -> Iterable[str]:
+def _edges(points: Sequence[Point], axis: TimeAxis, view: View) -> Iterable[str]:
     for series, left, right in _runs(points, axis):
         for limit in (series.low, series.high):
             if limit is not None and 0 <= view.share(limit) <= 1:
@@ -350,7 +324,7 @@ _SHAPES: Mapping[Status, Callable[[float, float, float], str]] = {
 }
 
 
-def _level(point: _Point, axis: TimeAxis) -> str:
+def _level(point: Point, axis: TimeAxis) -> str:
     """The evidence after a window as a column; no evidence at all is a hair's breadth, and not nothing."""
     if point.series is None:
         return ""
@@ -376,7 +350,7 @@ def _blind(series: SeriesDrift, view: View, frame: Frame) -> str:
 # --- texts in a drawing -----------------------------------------------------------------------------------------------
 
 
-def _dates(alarmed: Sequence[_Point], frame: Frame) -> tuple[Label, ...]:
+def _dates(alarmed: Sequence[Point], frame: Frame) -> tuple[Label, ...]:
     """The dates of alarms below their triangles, the newest first to get room; all of them are in the table."""
     placed: list[tuple[float, Label]] = []
     for point in reversed(alarmed):
@@ -416,79 +390,3 @@ def _scale(series: SeriesDrift, view: View, frame: Frame, *, has_evidence: bool)
         texts += [Label(x, f"{_EVIDENCE_TOP + 4:g}", "alarm", "last"),
                   Label(x, f"{_EVIDENCE_BOTTOM + 2:g}", "0", "last")]  # fmt: skip
     return tuple(texts)
-
-
-# --- words and numbers beside it --------------------------------------------------------------------------------------
-
-
-def _facts(series: SeriesDrift, points: Sequence[_Point]) -> tuple[str, ...]:
-    """Since when evidence is summed, how many rows of the named group are known together, what stays unseen."""
-    if series.low is None and series.high is None:
-        return ("no allowed range",)
-    pooled = f"{some(series.pooled_rows, 'row', 'rows')} of the named group in the last " \
-             f"{some(series.pooled_windows, 'window', 'windows')}"  # fmt: skip
-    return (
-        f"evidence {numbers.decimal(min(max(series.evidence, 0.0), 1.0))} of 1",
-        _since(series, points),
-        pooled if series.pooled_windows else "no rows of the named group yet",
-        blind_zone_words(series),
-    )
-
-
-def _since(series: SeriesDrift, points: Sequence[_Point]) -> str:
-    """How long evidence is summed; of a record that does not say, counted from the windows at hand."""
-    if series.since_reset is not None:
-        return f"{some(series.since_reset, 'window', 'windows')} since the last reset"
-    before = [point for point in points[:-1] if point.series is not None]
-    after = next((i for i, point in enumerate(reversed(before)) if _alarms(point)), None)
-    if after is None:
-        return f"at least {some(len(before) + 1, 'window', 'windows')} since the last reset"
-    return f"{some(after + 1, 'window', 'windows')} since the last reset"
-
-
-def _finding(series: SeriesDrift, points: Sequence[_Point], last: MonitorRecord) -> str:
-    """What the drawing shows, for those who do not see it."""
-    status = status_of(series.findings, last.rule)
-    value = "no value" if series.value is None else f"value {numbers.decimal(series.value, numbers.CARD_DECIMALS)}"
-    within = "" if series.interval is None else (
-        f" (95 % interval {numbers.interval(series.interval, numbers.CARD_DECIMALS)})"
-    )
-    seen = [p.status for p in points if p.series is not None and p.series.value is not None]
-    without = sum(_is_gap(p) for p in points)
-    failed = sum(p.record.status is Status.ERROR for p in points)
-    verdict = status.value if status is not None else "No verdict"
-    parts = [
-        f"{verdict} in the window of {named(last.window)}: {value}{within}",
-        f"allowed {limits(series.low, series.high).text}",
-        *_facts(series, points),
-        f"{some(len(points), 'window', 'windows')} drawn: {_counted(seen)}",
-    ]
-    parts += [f"{without} without a value"] if without else []
-    parts += [f"{failed} that could not be looked at"] if failed else []
-    alarms = [named(p.record.window) for p in points if p.series is not None and p.status is Status.VIOLATION]
-    parts += [f"alarms in the windows of {', '.join(alarms[-5:])}"] if alarms else []
-    return "; ".join(parts) + "."
-
-
-def _values(series: SeriesDrift, points: Sequence[_Point]) -> Table:
-    rows = (Row(say(_window_words(point)), _cells(point)) for point in reversed(points))
-    columns = ("Window from (UTC)", "Value", "95 % interval", "Allowed", "Evidence", "Verdict")
-    return table_of(f"{plain(series_words(series))}: every window drawn, the newest first", columns, rows,
-                    numeric=columns[1:5])  # fmt: skip
-
-
-def _window_words(point: _Point) -> str:
-    revision = f", r{point.record.revision}" if point.record.revision > 1 else ""
-    return begins(point.record.window) + revision
-
-
-def _cells(point: _Point) -> tuple[Cell, ...]:
-    series = point.series
-    if series is None:
-        dashes = (Cell("number", text="–"),) * 4
-        return (*dashes, Cell("words", words=say(Status.ERROR.value if point.status is Status.ERROR else "–")))
-    allowed, evidence = limits(series.low, series.high), numbers.decimal(min(max(series.evidence, 0.0), 1.0))
-    return (
-        number(series.value), between(series.interval), allowed, Cell("number", text=evidence),
-        Cell("words", words=say(point.status.value)),
-    )  # fmt: skip

@@ -11,6 +11,7 @@ from clarify.report.attribution_words import ESTIMATORS, is_exact, members_sente
 from clarify.report.dependence import basis
 from clarify.report.explained import MOST_OUTPUTS
 from clarify.report.judged import promise
+from clarify.report.limits import DEFAULT, Limits, not_drawn
 from clarify.report.names import Names, clean, without_secrets
 from clarify.report.provenance import Provenance, utc_text
 from clarify.report.selection import MOST_CARD_GROUPS, Group, undefined_metrics
@@ -48,7 +49,9 @@ class LeftOut:
     why: str
 
 
-def left_out(result: AnalysisResult, groups: tuple[Group, ...], names: Names) -> tuple[LeftOut, ...]:
+def left_out(
+    result: AnalysisResult, groups: tuple[Group, ...], names: Names, limits: Limits = DEFAULT
+) -> tuple[LeftOut, ...]:
     """Rows, metrics and parts that a reader could believe to be included."""
     return (
         *_unknown_facets(groups, names),
@@ -59,6 +62,7 @@ def left_out(result: AnalysisResult, groups: tuple[Group, ...], names: Names) ->
         *_failed_expectations(result),
         *_unexplained(result),
         *_not_drawn(result, groups),
+        *(LeftOut(found.what, found.how_many, found.why) for found in not_drawn(result, limits)),
     )
 
 

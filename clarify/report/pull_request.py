@@ -5,6 +5,7 @@ from __future__ import annotations
 from clarify.bias.catalog import BY_NAME
 from clarify.report import numbers
 from clarify.report.judged import allowed_text
+from clarify.report.junit import FailOn
 from clarify.report.markdown import code_span, digest_span, escape, link, table, to_markdown
 from clarify.report.names import Names
 from clarify.report.normalised import is_withheld
@@ -16,19 +17,20 @@ from clarify.report.words import some
 from clarify.results import AnalysisResult, Judgement, Verdict
 
 MOST_ROWS = 20
+EXIT_CODES = {Verdict.VIOLATION: 1, Verdict.INCONCLUSIVE: 3}
 _HEAD = ("Verdict", "Facet", "Group", "Check", "Value (95 % interval)", "You allow", "Rows d / a")
 
 
 def pull_request_markdown(
-    result: AnalysisResult, *, report_uri: str, evidence: str, exit_code_meaning: str
+    result: AnalysisResult, *, report_uri: str, fail_on: FailOn = "inconclusive", evidence: str = ""
 ) -> str:
     """GitHub Markdown: sentence, the checks that are not a PASS (at most 20), one line for the rest, digests.
 
     Parameters
     ----------
     report_uri : a link where it is HTTP, else a place to copy
-    evidence : digest of the reproducible files, from ``PublishedAnalysis.evidence_digest``
-    exit_code_meaning : what the process that asks returns and why, one sentence of our own words
+    fail_on : the mildest verdict that fails; decides what is said of the exit code
+    evidence : digest of the reproducible files, from ``PublishedAnalysis.evidence_digest``; empty: not said
     """
     names, groups = names_of(result), groups_of(result)
     parts = [
@@ -36,11 +38,27 @@ def pull_request_markdown(
         to_markdown(verdict_sentence(result)),
         *_table(groups, names),
         *_passed(groups),
-        escape(exit_code_meaning),
+        escape(exit_code_sentence(result, fail_on)),
         link("Report", report_uri),
-        f"Evidence {digest_span(evidence)}",
+        *([f"Evidence {digest_span(evidence)}"] if evidence else []),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def exit_code_sentence(result: AnalysisResult, fail_on: FailOn) -> str:
+    """What the command line returned for this result, and why."""
+    if result.verdicts is None:
+        return "Exit code 0: no allowed range was declared, so nothing can fail."
+    verdict = result.verdicts.verdict
+    if verdict is Verdict.PASS:
+        return "Exit code 0: every check is inside its range."
+    found = "at least one check is outside its range"
+    if verdict is Verdict.INCONCLUSIVE:
+        found = "no check is outside its range, and not all could be decided"
+    is_failure = fail_on == "inconclusive" or (fail_on == "violation" and verdict is Verdict.VIOLATION)
+    if not is_failure:
+        return f"Exit code 0: {found}; asked to fail on {fail_on}."
+    return f"Exit code {EXIT_CODES[verdict]}: {found}."
 
 
 def _table(groups: tuple[Group, ...], names: Names) -> tuple[str, ...]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from clarify.config.approval import Approval
 from clarify.report import attribution_words
+from clarify.report.approval import SignatureLine, signature_of
 from clarify.report.charts import scales_of
 from clarify.report.checks import Checks, ValuesTable, checks_for, values_table
 from clarify.report.dependence import DependenceView, dependence_of, names_in
 from clarify.report.explained import ExplanationView, explanations_of
 from clarify.report.further import FurtherTable, further_tables
+from clarify.report.limits import DEFAULT, Limits
 from clarify.report.names import LONGEST_DETAIL, Names, clean, name_all
 from clarify.report.notes import Fact, LeftOut, how_computed, left_out, provenance_facts
 from clarify.report.overview import Overview, overview_of
@@ -35,10 +38,13 @@ class Page:
     notices: tuple[Notice, ...]
     how: tuple[Fact, ...]
     provenance: tuple[Fact, ...]
+    signature: tuple[SignatureLine, ...]
 
 
-def page_of(result: AnalysisResult, provenance: Provenance) -> Page:
-    """Arrange a result for reading."""
+def page_of(
+    result: AnalysisResult, provenance: Provenance, *, approval: Approval | None = None, limits: Limits = DEFAULT
+) -> Page:
+    """Arrange a result for reading: ``limits`` say how much is drawn, ``approval`` fills the block to sign on paper."""
     names = names_of(result)
     groups = groups_of(result)
     detailed = groups[:MOST_CARD_GROUPS]
@@ -51,12 +57,13 @@ def page_of(result: AnalysisResult, provenance: Provenance) -> Page:
         sections=tuple(section_of(i, group, scales, names, result.verdicts) for i, group in enumerate(detailed)),
         all_values=values_table(groups[:MOST_TABLE_GROUPS], groups, names) if len(groups) > len(detailed) else None,
         further=further_tables(result),
-        explanations=explanations_of(result, names),
-        dependence=dependence_of(result, names),
-        left_out=left_out(result, groups, names),
+        explanations=explanations_of(result, names, limits),
+        dependence=dependence_of(result, names, limits),
+        left_out=left_out(result, groups, names, limits),
         notices=notices_of(result, names),
         how=how_computed(result, groups, names),
         provenance=provenance_facts(result, provenance, names),
+        signature=signature_of(approval),
     )
 
 

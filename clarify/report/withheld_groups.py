@@ -20,6 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from clarify.bias.catalog import BY_NAME
 from clarify.results import FacetBias, FacetCounts, GroupCounts, StratumCounts
 
 Cells = tuple[int, ...]
@@ -153,3 +154,20 @@ def has_small_stratum(facet: FacetBias, below: int) -> bool:
 
 def _cells_of_stratum(stratum: StratumCounts) -> Cells:
     return stratum.positive_a, stratum.negative_a, stratum.positive_d, stratum.negative_d
+
+
+@dataclass(frozen=True)
+class Withheld:
+    """What has to stay back: groups of the main tables, facets whose unknown rows are few, conditional metrics."""
+
+    below: int
+    groups: frozenset[Place]
+    unknown: frozenset[str]
+    conditional: frozenset[str]
+
+    @property
+    def facets(self) -> frozenset[str]:
+        return frozenset(facet for facet, _ in self.groups)
+
+    def holds(self, place: Place, metric: str) -> bool:
+        return place in self.groups or (BY_NAME[metric].needs_strata and place[0] in self.conditional)

@@ -198,7 +198,7 @@ def gap_words(value: float, interval: Interval | None, *, edges: tuple[float, ..
     if value == 0:
         return say("No gap", _limits(interval, 1, edges))
     gap = numbers.points_unit(numbers.points(value, edges=edges))
-    return say("A significant gap of ", strong(gap), _limits(interval, 1 if value > 0 else -1, edges))
+    return say("A gap of ", strong(gap), _limits(interval, 1 if value > 0 else -1, edges))
 
 
 def _limits(interval: Interval | None, sign: int, edges: tuple[float, ...]) -> str:

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from clarify.data import storage
 from clarify.errors import DataError, Problem
 from clarify.report.document import read_extended
+from clarify.report.encoding import from_plain, load
 from clarify.report.html import render_report
 from clarify.report.notebook_view import notebook_html, text_view
-from clarify.report.provenance import Provenance
+from clarify.report.provenance import FileRecord, Provenance
 from clarify.report.provenance_reading import read_provenance
 from clarify.report.selection import Group, Measured, groups_of
 from clarify.report.summary import by_urgency
 from clarify.report.text_forest import word_of
 from clarify.results import AnalysisResult, GroupCounts
+from clarify.steps.write_report import MANIFEST, PublishedAnalysis
 
 RESULT, PROVENANCE = "extended.json", "provenance.json"
 Check = dict[str, str | int | float | None]
@@ -27,6 +29,7 @@ class OpenedReport:
     uri: str
     result: AnalysisResult
     provenance: Provenance | None = None
+    evidence: str = ""                        # digest of the reproducible files; empty: no manifest in the folder
 
     def __repr__(self) -> str:
         return text_view(self.result)
@@ -80,7 +83,18 @@ def open_report(uri: str) -> OpenedReport:
     result = read_extended(storage.read_bytes(storage.join(folder, RESULT)))
     told = storage.join(folder, PROVENANCE)
     provenance = read_provenance(storage.read_bytes(told)) if storage.exists(told) else None
-    return OpenedReport(folder, result, provenance)
+    return OpenedReport(folder, result, provenance, _evidence(result, folder))
+
+
+def _evidence(result: AnalysisResult, folder: str) -> str:
+    """What ``PublishedAnalysis.evidence_digest`` was, from the manifest."""
+    manifest_uri = storage.join(folder, MANIFEST)
+    if not storage.exists(manifest_uri):
+        return ""
+    plain = load(storage.read_bytes(manifest_uri), field=MANIFEST).get("files")
+    files = plain if isinstance(plain, dict) else {}
+    records = tuple((path, from_plain(FileRecord, files[path], field=f"{MANIFEST}.{path}")) for path in sorted(files))
+    return PublishedAnalysis(result, folder, records).evidence_digest
 
 
 def _check(group: Group, measured: Measured) -> Check:

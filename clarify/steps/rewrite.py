@@ -12,12 +12,12 @@ from clarify.config.presentation import Presentation
 from clarify.errors import ConfigError, DataError, Problem
 from clarify.report.html import render_report
 from clarify.report.junit import FailOn, junit_document
+from clarify.report.notebook_view import text_view
 from clarify.report.pdf import print_pdf
 from clarify.report.provenance import Provenance
 from clarify.report.pull_request import pull_request_markdown
 from clarify.report.shielded import shielded, shielded_provenance
 from clarify.report.summary import markdown_summary
-from clarify.report.notebook_view import text_view
 from clarify.results import AnalysisResult
 from clarify.steps.named_document import read_named
 from clarify.steps.opened_report import OpenedReport, open_report

@@ -52,7 +52,18 @@ def filled_result(
         hints = get_type_hints(kind)
         return kind(**{name: made(hint, kind.__name__, name) for name, hint in hints.items()})
 
-    return instance(AnalysisResult), tuple(markers)
+    return _judged(instance(AnalysisResult)), tuple(markers)
+
+
+def _judged(result: AnalysisResult) -> AnalysisResult:
+    """The judgements are of groups that there are."""
+    judgements = tuple(
+        dataclasses.replace(
+            judgement, facet=facet.facet, value_or_threshold=facet.value_or_threshold, metric=facet.metrics[0].name
+        )
+        for judgement, facet in zip(result.verdicts.judgements, result.pre_training.facets, strict=True)
+    )
+    return dataclasses.replace(result, verdicts=dataclasses.replace(result.verdicts, judgements=judgements))
 
 
 def integers_in(value: object) -> set[tuple[str, str, int]]:

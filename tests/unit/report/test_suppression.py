@@ -510,6 +510,15 @@ def test_what_is_withheld_is_said():
     assert all("below 10" in n.message for n in told)
 
 
+def test_nothing_is_said_to_be_withheld_that_is_not():
+    with_strata = replace(X, strata=(StratumCounts("s", 100, 100, 100, 100),))
+    result = replace(MAIN, segments=(segment("n", with_strata), segment("s", with_strata)),
+                     intersections=(Intersection(("f", "g"), (CellBias(("x", "u"), 500, with_strata),)),),
+                     classes=classes(with_strata, replace(X, facet="g")), outcome_gaps=(gap("u", 600, 80),))
+
+    assert not [n for n in suppressed(result, 10).notices if n.code == WITHHELD_CODE]
+
+
 def test_a_result_without_small_counts_loses_nothing_of_its_groups():
     shown = suppressed(MAIN, 10)
 

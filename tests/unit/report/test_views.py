@@ -23,7 +23,7 @@ from tests.unit.report import report_examples as examples
 from tests.unit.report.outlines import Outline
 from tests.unit.report.test_verdicts_in_report import ALIKE, APART, FEW, NOBODY, judged
 
-TOLD = {"report_uri": "/runs/7/report.html", "evidence": "e" * 64, "exit_code_meaning": "Exit code 1: a check is outside."}
+TOLD = {"report_uri": "/runs/7/report.html", "evidence": "e" * 64}
 
 
 def withheld_result():
@@ -218,10 +218,23 @@ def test_a_pull_request_lists_what_is_outside_or_open_and_counts_the_rest():
 
     assert "| VIOLATION | `sex` | `f` | Positive decisions (DPPL) | 0.80 (" in outside
     assert "1,000 / 1,000 |" in outside
-    assert "Exit code 1: a check is outside." in outside
+    assert "Exit code 1: at least one check is outside its range." in outside
     assert f"Evidence `{'e' * 64}`" in outside
     assert "|" not in passed
     assert "1 check is inside the range you allow (PASS)." in passed
+
+
+@pytest.mark.parametrize(
+    ("table_of", "fail_on", "code"),
+    [
+        (APART, "inconclusive", 1), (APART, "violation", 1), (APART, "never", 0),
+        (FEW, "inconclusive", 3), (FEW, "violation", 0), (FEW, "never", 0), (ALIKE, "inconclusive", 0),
+    ],
+)  # fmt: skip
+def test_a_pull_request_says_the_exit_code(table_of, fail_on, code):
+    text = pull_request_markdown(judged(table_of), report_uri="r.html", fail_on=fail_on)
+
+    assert f"\nExit code {code}: " in text
 
 
 def test_a_pull_request_shows_twenty_rows_and_says_how_many_more():

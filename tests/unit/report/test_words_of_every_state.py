@@ -235,7 +235,8 @@ def test_away_from_the_page_the_interval_that_decides_is_told_in_numbers():
 
 def verdicts_of(outside=0, inside=0, open_=0):
     one = judgement(BY_NAME["DPPL"], "pass")
-    found = [replace(one, verdict=v) for v, n in ((VIOLATION, outside), (PASS, inside), (OPEN, open_)) for _ in range(n)]
+    wanted = [VIOLATION] * outside + [PASS] * inside + [OPEN] * open_
+    found = [replace(one, verdict=verdict) for verdict in wanted]
     return VerdictSection("mine", "d" * 64, 0.05, "holm", len(found), tuple(found))
 
 

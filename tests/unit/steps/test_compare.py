@@ -63,7 +63,7 @@ def test_decisions_are_the_rows_in_order_with_nothing_guessed(prepare):
 
 
 def test_a_models_answers_are_decisions_and_no_answer_is_none(prepare, answer):
-    config = {**CONFIG, "predictor": {"model_name": "m"}}
+    config = {**CONFIG, "methods": {"pre_training_bias": {"methods": "all"}}}
     del config["predicted_label"]
     _, data = prepare(ROWS.drop(columns=["said", "other"]), config)
     kept, scored = answer(data, {"positive": pa.array([1, 2, 0, 1, 0], pa.int8())})

@@ -1,4 +1,4 @@
-"""What a tracker is told: names that stay apart, numbers that are finite, a description that keeps what people wrote."""
+"""What a tracker is told: names that stay apart, finite numbers, a description that keeps what people wrote."""
 
 import math
 import re

@@ -1,18 +1,20 @@
 """A published analysis opened again: text, view, table and page come from the folder alone."""
 
+import hashlib
+
 import pytest
 
 from clarify.errors import DataError, StorageError
 from clarify.report.document import extended_document
 from clarify.report.html import render_report
 from clarify.report.notebook_view import notebook_html, text_view
-from clarify.report.provenance import provenance_document
+from clarify.report.provenance import file_record, manifest_document, provenance_document
 from clarify.steps.opened_report import open_report
 from tests.unit.report import report_examples as examples
 from tests.unit.report.test_verdicts_in_report import APART, NOBODY, judged
 
 
-@pytest.fixture()
+@pytest.fixture
 def folder(tmp_path):
     (tmp_path / "extended.json").write_bytes(extended_document(judged(APART)))
     return tmp_path
@@ -70,5 +72,13 @@ def test_with_neither_page_nor_provenance_the_error_says_what_to_copy(folder, tm
 
 
 def test_a_folder_without_an_analysis_is_told(tmp_path):
-    with pytest.raises(StorageError, match="extended.json"):
+    with pytest.raises(StorageError, match=r"extended\.json"):
         open_report(str(tmp_path))
+
+
+def test_the_evidence_is_that_of_the_reproducible_files_in_the_manifest(folder):
+    records = {"b.json": file_record(b"b", reproducible=True), "report.html": file_record(b"r", reproducible=False)}
+    (folder / "manifest.json").write_bytes(manifest_document(records))
+
+    lines = f"b.json {hashlib.sha256(b'b').hexdigest()}\n"
+    assert open_report(str(folder)).evidence == hashlib.sha256(lines.encode()).hexdigest()
