@@ -2,7 +2,7 @@
 # demo-output. Needs make, git and Python 3.11 or later.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test up down bench-bias bench-shap constraints clean
+.PHONY: help setup demo test test-browser up down bench-bias bench-shap constraints clean
 
 # Prefect, matplotlib and the tracking store would otherwise write into the home directory; nobody phones home.
 export PREFECT_HOME := $(CURDIR)/.clarify/prefect
@@ -25,6 +25,7 @@ help:
 	@echo "make setup       packages into .venv, and nothing else; then .venv/bin/clarify --help"
 	@echo "make demo        train a small model and analyse it; the report is in demo-output/"
 	@echo "make test        ruff, mypy and the whole test suite"
+	@echo "make test-browser  the report's pages in a Chromium of this machine, in every scheme and on paper"
 	@echo "make up          start Prefect, MLflow and a worker on this machine"
 	@echo "make down        stop exactly those"
 	@echo "make bench-bias  coverage of the intervals, errors of the verdicts, power against simulation (half an hour)"
@@ -47,6 +48,10 @@ test:
 	.venv/bin/ruff check
 	.venv/bin/mypy
 	.venv/bin/pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+
+test-browser:
+	@sh scripts/setup.sh browser
+	.venv/bin/pytest tests/browser
 
 up:
 	@sh scripts/setup.sh demo

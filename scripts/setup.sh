@@ -2,10 +2,11 @@
 # Prepare .venv in this checkout for one profile:
 #   demo   what an analysis needs
 #   test   all of that and what the tests need; a Java from the package index when the machine has none
+#   browser  all of that and what the tests of the pages need; the Chromium is the machine's own
 # Needs Python 3.11 or later and nothing else. Does nothing when the profile is already there.
 set -eu
 
-profile=${1:?"usage: scripts/setup.sh demo|test"}
+profile=${1:?"usage: scripts/setup.sh demo|test|browser"}
 cd "$(dirname "$0")/.."
 here=$(pwd -P)
 venv_python=.venv/bin/python
@@ -16,7 +17,8 @@ give_up() { say "$*"; exit 2; }
 case $profile in
     demo) extras= ;;
     test) extras=test,xgboost ;;
-    *) give_up "received profile '$profile'; allowed: demo, test" ;;
+    browser) extras=browser,test,xgboost ;;
+    *) give_up "received profile '$profile'; allowed: demo, test, browser" ;;
 esac
 
 is_usable() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' >/dev/null 2>&1; }
@@ -27,6 +29,13 @@ find_python() {
     done
     give_up "found no Python 3.11, 3.12 or 3.13 on PATH; install python3.11 (on Debian also python3.11-venv)"
 }
+
+# A larger profile holds the smaller ones.
+case $profile in
+    demo) stamps=".venv/clarify-demo.stamp .venv/clarify-test.stamp .venv/clarify-browser.stamp" ;;
+    test) stamps=".venv/clarify-test.stamp .venv/clarify-browser.stamp" ;;
+    browser) stamps=.venv/clarify-browser.stamp ;;
+esac
 
 # A virtual environment knows its own absolute path, so a moved checkout needs a new one.
 wanted() {
@@ -40,7 +49,7 @@ PYTHON
 }
 
 is_ready() {
-    for stamp in ".venv/clarify-$profile.stamp" .venv/clarify-test.stamp; do
+    for stamp in $stamps; do
         if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$1" ]; then return 0; fi
     done
     return 1
@@ -75,4 +84,4 @@ if ! is_ready "$digest"; then
     install -e ".${extras:+[$extras]}"
     printf '%s\n' "$digest" >".venv/clarify-$profile.stamp"
 fi
-if [ "$profile" = test ]; then add_java_if_missing; fi
+if [ "$profile" != demo ]; then add_java_if_missing; fi

@@ -21,6 +21,7 @@ LEVELS = {
     "results": 1,
     "features": 1,  # names and kinds of columns, shared by data, explain and endpoints; numpy only
     "records": 2,  # what a monitor found, beside results
+    "compared": 2,  # what two runs differ by
     "config": 3,  # beside results in the picture of the house; it hands out results' notices, never the reverse
     "proposal": 4,
     "bias": 4,
@@ -90,7 +91,8 @@ DOORS = {
     "xgboost": ("clarify/demo.py",),
     "skops": ("clarify/demo.py",),
     "httpx": ("clarify/endpoints/http.py",),
-    "matplotlib": ("clarify/report/charts.py",),
+    "matplotlib": ("clarify/report/forest_picture.py",),
+    "playwright": ("clarify/report/pdf.py",),
     "jinja2": ("clarify/report/html.py",),
     "jmespath": ("clarify/config/json_path.py",),
     "yaml": ("clarify/config/yaml_text.py", "clarify/endpoints/pinning.py", "clarify/endpoints/tree_reading.py"),
@@ -104,6 +106,8 @@ DOORS = {
         "flows/monitor_commands.py",
         "flows/monitor_run.py",
         "flows/options.py",
+        "flows/compare_commands.py",
+        "flows/report_commands.py",
     ),
     "cronsim": ("clarify/config/schedule.py",),
     "dateutil": ("clarify/config/schedule.py",),

@@ -399,6 +399,6 @@ def test_the_registered_model_bears_the_verdict_and_leads_to_the_run(subject, ml
     assert version.tags["clarify.status"] == "violation"
     assert version.tags["clarify.run_id"] == run.info.run_id
     assert version.description.startswith("Trained by Ann.\n\n<!--")
-    assert "**1 is outside**" in version.description
+    assert "**VIOLATION**: Of 4 checks, " in version.description
     place = f"#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}/artifacts/report/report.html"
     assert f"[Report]({mlflow_server}/{place})" in version.description

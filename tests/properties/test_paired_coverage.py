@@ -5,7 +5,7 @@ import pytest
 
 from clarify.bias.paired import JointTable, paired_accuracy, paired_difference, unpaired_difference
 
-N_TABLES = 150
+N_TABLES = 100
 BIG = 10**8
 
 
