@@ -9,6 +9,7 @@ from prefect import flow, runtime
 from prefect.logging import get_run_logger
 from pydantic import BaseModel, Field
 
+from clarify.config.presentation import MOST_SUPPRESSED, Presentation
 from clarify.config.settings import RunSettings
 from clarify.config.shap_options import DEFAULT_TOLERANCE, EstimatorChoice, ShapOptions, TreePath
 from clarify.steps.line import ReportProgress, run_analysis
@@ -76,6 +77,11 @@ class AnalysisParameters(BaseModel):
     cross: list[list[str]] = Field(
         default_factory=list, description="Facets to be crossed, by column name: each list gives one table of cells"
     )
+    mask_names: bool = Field(default=False, description="Pages and views show numbers in place of names")
+    suppress_below: int = Field(
+        default=0, ge=0, le=MOST_SUPPRESSED, description="Pages and views show no count from 1 to one less; 0: all"
+    )
+    individual_rows: bool = Field(default=True, description="Single rows are drawn, explained and written")
 
     @classmethod
     def of(cls, request: AnalysisRequest) -> Self:
@@ -104,6 +110,9 @@ class AnalysisParameters(BaseModel):
             policy=request.policy,
             types=request.types,
             cross=[list(facets) for facets in request.cross],
+            mask_names=request.presentation.mask_names,
+            suppress_below=request.presentation.suppress_below,
+            individual_rows=request.presentation.individual_rows,
         )
 
     def request(self) -> AnalysisRequest:
@@ -137,6 +146,7 @@ class AnalysisParameters(BaseModel):
             policy=self.policy,
             types=self.types,
             cross=tuple(tuple(facets) for facets in self.cross),
+            presentation=Presentation(self.mask_names, self.suppress_below, self.individual_rows),
         )
 
 

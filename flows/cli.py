@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clarify.config.shap_options import DEFAULT_TOLERANCE
+from flows.compare_commands import compare
 from flows.constraints import constraints
 from flows.documents import policy as policy_command
 from flows.documents import schema
 from flows.exit_codes import check_fail_on, exit_codes, leave_with_verdict, say
 from flows.monitor_commands import monitor
 from flows.monitor_run import run
-from flows.options import FailOn, Json, Tracking
+from flows.options import FailOn, Json, MaskNames, NoIndividualRows, SuppressBelow, Tracking
 from flows.planning import plan
 from flows.propose import init
+from flows.report_commands import report as report_command
 
 if TYPE_CHECKING:
     from clarify.steps.line import ReportProgress
@@ -103,6 +105,9 @@ def analyze(
     policy: PolicyOption = None,
     types: Types = None,
     cross: Cross = None,
+    mask_names: MaskNames = False,
+    suppress_below: SuppressBelow = 0,
+    no_individual_rows: NoIndividualRows = False,
     fail_on: FailOn = "inconclusive",
     direct: Annotated[bool, typer.Option("--direct", help="Without Prefect; MLflow only with --tracking-uri")] = False,
     json_: Json = False,
@@ -110,6 +115,7 @@ def analyze(
 ) -> None:
     """Run one analysis: validate, bias, serve the model, bias, SHAP, report."""
     with exit_codes(json_):
+        from clarify.config.presentation import Presentation
         from clarify.config.settings import RunSettings
         from clarify.config.shap_options import ShapOptions, parse_groups
         from clarify.steps.plan import AnalysisRequest
@@ -144,6 +150,7 @@ def analyze(
             policy=policy,
             types=types,
             cross=_combinations(cross or ()),
+            presentation=Presentation(mask_names, suppress_below, not no_individual_rows),
         )
         with _progress(quiet=quiet) as report:
             published = _run(request, report, direct=direct)
@@ -201,6 +208,8 @@ def demo(
 
 app.command()(init)
 app.command()(plan)
+app.command("report")(report_command)
+app.command()(compare)
 app.command()(schema)
 app.command("policy")(policy_command)
 app.add_typer(constraints)
@@ -243,11 +252,11 @@ def _print_findings(published: PublishedAnalysis, *, as_json: bool) -> None:
             "report": published.report_uri,
             "evidence": published.evidence_digest,
             "files": {path: record.sha256 for path, record in published.files},
-            "findings": list(findings(published.result)),
+            "findings": list(findings(published.shown)),
         }
         print(json.dumps(document, indent=2))
         return
-    for line in findings(published.result):
+    for line in findings(published.shown):
         print(line)
     print(f"\nReport: {published.report_uri}")
 

@@ -22,7 +22,7 @@ def finished(published: PublishedAnalysis) -> State[PublishedAnalysis]:
     """The completed state of an analysis, named after its verdict; without a policy there is none to name."""
     verdicts = published.result.verdicts
     name = "Completed" if verdicts is None else NAMES[verdicts.verdict]
-    return Completed(name=name, message=findings(published.result)[0], data=published)
+    return Completed(name=name, message=findings(published.shown)[0], data=published)
 
 
 def monitored(run: MonitorRun) -> State[MonitorRun]:

@@ -10,7 +10,6 @@ from clarify.steps.summarise import (
     dependence_table,
     explanation_table,
     markdown_summary,
-    shown_of,
     subject_slug,
     validation_table,
 )
@@ -19,7 +18,7 @@ from clarify.steps.write_report import PublishedAnalysis
 
 def show_analysis(published: PublishedAnalysis) -> None:
     """The findings as a page; checks, attributions, partial dependence and the checks of the data as tables."""
-    result = shown_of(published)
+    result = published.shown
     page = markdown_summary(result, report_uri=published.report_uri, evidence=published.evidence_digest)
     create_markdown_artifact(key=_key(published, "summary"), markdown=page, description="Findings")
     _show_table(published, "verdicts", check_table(result), "Every check, the worst of each group first")
@@ -43,4 +42,4 @@ def _show_table(published: PublishedAnalysis, fact: str, rows: Table, descriptio
 
 def _key(published: PublishedAnalysis, fact: str) -> str:
     """Lower case, digits and dashes, as Prefect wants it."""
-    return f"clarify-{subject_slug(shown_of(published))}-{fact}"
+    return f"clarify-{subject_slug(published.shown)}-{fact}"

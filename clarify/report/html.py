@@ -1,4 +1,4 @@
-"""The report as one HTML file: no script, no network, no inline style; the only door to jinja2."""
+"""The report as one HTML file, no script, no network, no inline style; the only door to jinja2. And a notebook."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from clarify.config.approval import Approval
 from clarify.report.limits import LADDER
+from clarify.report.paper import foot_style
 from clarify.report.provenance import Provenance
 from clarify.report.view import page_of
 from clarify.results import AnalysisResult
@@ -40,15 +41,26 @@ def render_report(result: AnalysisResult, provenance: Provenance, *, approval: A
     text = ""
     for limits in LADDER:
         page = page_of(result, provenance, approval=approval, limits=limits)
-        text = render_page("report.html", page, styles=REPORT_STYLES)
+        text = render_page("report.html", page, styles=REPORT_STYLES, foot=page.overview.foot)
         if len(text.encode()) <= LARGEST_PAGE:
             break
     return text
 
 
-def render_page(template: str, page: object, *, styles: Sequence[str]) -> str:
-    """A template with its page placed and its styles inside, under a policy that names their hash and nothing else."""
-    style = "".join(_source(file_name) for file_name in styles)
+def notebook_document() -> bytes:
+    """``report.ipynb``: opens the documents beside it, draws them again, checks their digests; not yet run.
+
+    The same for every analysis: it holds none of its numbers and no name.
+    """
+    return _source("report.ipynb").encode()
+
+
+def render_page(template: str, page: object, *, styles: Sequence[str], foot: str = "") -> str:
+    """A template with its page placed and its styles inside, under a policy that names their hash and nothing else.
+
+    ``foot`` stands below every printed page.
+    """
+    style = "".join(_source(file_name) for file_name in styles) + (foot_style(foot) if foot else "")
     return _template(template).render(page=page, style=style, style_hash=_hash(style))
 
 

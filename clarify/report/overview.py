@@ -68,6 +68,11 @@ class Overview:
     undefined: tuple[Sentence, ...]
     not_looked_at: tuple[Sentence, ...]
 
+    @property
+    def foot(self) -> str:
+        """What stands below every printed page: the subject, and the run that made it."""
+        return plain(self.heading) + (f" · run {self.run_id}" if self.run_id else "")
+
 
 def overview_of(result: AnalysisResult, provenance: Provenance, groups: tuple[Group, ...], names: Names) -> Overview:
     """The first screen of a result."""

@@ -47,7 +47,7 @@ def _printed(playwright: Playwright, page: str) -> bytes:
     try:
         sheet = browser.new_context(java_script_enabled=False, offline=True).new_page()
         sheet.set_content(page, wait_until="load")
-        return sheet.pdf(prefer_css_page_size=True, print_background=True, tagged=True, outline=True)
+        return bytes(sheet.pdf(prefer_css_page_size=True, print_background=True, tagged=True, outline=True))
     finally:
         browser.close()
 

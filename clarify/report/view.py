@@ -17,7 +17,7 @@ from clarify.report.names import LONGEST_DETAIL, Names, clean, name_all
 from clarify.report.notes import Fact, LeftOut, how_computed, left_out, provenance_facts
 from clarify.report.overview import Overview, overview_of
 from clarify.report.provenance import Provenance
-from clarify.report.sections import GroupSection, section_of
+from clarify.report.sections import GroupSection, group_sections
 from clarify.report.selection import MOST_CARD_GROUPS, MOST_TABLE_GROUPS, first_metrics, groups_of
 from clarify.results import AnalysisResult, Notice
 
@@ -54,7 +54,9 @@ def page_of(
         overview=overview_of(result, provenance, groups, names),
         checks=checks_for(groups, result.verdicts, names),
         is_judged=result.verdicts is not None,
-        sections=tuple(section_of(i, group, scales, names, result.verdicts) for i, group in enumerate(detailed)),
+        sections=group_sections(
+            groups, scales, names, result.verdicts, most=MOST_CARD_GROUPS, columns=result.validation.columns
+        ),
         all_values=values_table(groups[:MOST_TABLE_GROUPS], groups, names) if len(groups) > len(detailed) else None,
         further=further_tables(result),
         explanations=explanations_of(result, names, limits),

@@ -16,7 +16,6 @@ from clarify.report.names import without_secrets
 from clarify.report.selection import Measured, groups_of
 from clarify.results import AnalysisResult, Verdict
 from clarify.steps.plan import AnalysisRequest, read_config
-from clarify.steps.summarise import shown_of
 from clarify.steps.write_report import PublishedAnalysis
 
 LONGEST_SLUG = 60
@@ -66,7 +65,7 @@ class AnalysisLineage:
 
 def lineage_of(published: PublishedAnalysis, *, engine: str) -> AnalysisLineage:
     """What to log of a published analysis."""
-    result, model = shown_of(published), published.result.model
+    result, model = published.shown, published.result.model
     return AnalysisLineage(
         published=published,
         shown=result,

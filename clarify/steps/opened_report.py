@@ -31,6 +31,10 @@ class OpenedReport:
     provenance: Provenance | None = None
     evidence: str = ""                        # digest of the reproducible files; empty: no manifest in the folder
 
+    @property
+    def report_uri(self) -> str:
+        return storage.join(self.uri, f"{self.result.report_name}.html")
+
     def __repr__(self) -> str:
         return text_view(self.result)
 
@@ -58,9 +62,8 @@ class OpenedReport:
         storage.write_bytes(path, self._page())
 
     def _page(self) -> bytes:
-        published = storage.join(self.uri, f"{self.result.report_name}.html")
-        if storage.exists(published):
-            return storage.read_bytes(published)
+        if storage.exists(self.report_uri):
+            return storage.read_bytes(self.report_uri)
         if self.provenance is None:
             raise DataError(
                 Problem("DOC-MISSING", PROVENANCE, "no such file", f"{PROVENANCE} or {self.result.report_name}.html",

@@ -223,7 +223,7 @@ def _pinned(config: AnalysisConfig, settings: RunSettings) -> PinnedModel | None
 
 def rerun_command(request: AnalysisRequest) -> str:
     """The command line that asks for the same analysis."""
-    settings, shap, usual = request.settings, request.shap, ShapOptions()
+    settings, shap, usual, shown = request.settings, request.shap, ShapOptions(), request.presentation
     options = [
         ("--dataset", request.dataset_uri),
         ("--output", request.output_uri),
@@ -240,9 +240,12 @@ def rerun_command(request: AnalysisRequest) -> str:
         ("--policy", request.policy),
         ("--types", request.types),
         *(("--cross", ",".join(facets)) for facets in request.cross),
+        ("--suppress-below", str(shown.suppress_below) if shown.suppress_below else None),
     ]
     words = ["clarify", "analyze", request.config]
     words += [word for option, value in options if value is not None for word in (option, value)]
     words += ["--in-process-model"] if settings.in_process_model else []
     words += ["--group-one-hot"] if shap.group_one_hot else []
+    words += ["--mask-names"] if shown.mask_names else []
+    words += [] if shown.individual_rows else ["--no-individual-rows"]
     return shlex.join(words)

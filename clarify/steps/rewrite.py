@@ -9,6 +9,7 @@ from typing import Final
 
 from clarify.config.approval import Approval, read_approval
 from clarify.config.presentation import Presentation
+from clarify.data import storage
 from clarify.errors import ConfigError, DataError, Problem
 from clarify.report.html import render_report
 from clarify.report.junit import FailOn, junit_document
@@ -85,14 +86,33 @@ def _pdf(shown: _Shown) -> bytes:
     return print_pdf(_page(shown), printed_at=shown.provenance.run.finished_at)
 
 
+def _markdown(shown: _Shown) -> bytes:
+    opened = shown.opened
+    return markdown_summary(shown.result, report_uri=opened.report_uri, evidence=opened.evidence).encode()
+
+
 def _pull_request(shown: _Shown) -> bytes:
-    return pull_request_markdown(shown.result, report_uri=shown.opened.uri, fail_on=shown.request.fail_on).encode()
+    opened = shown.opened
+    return pull_request_markdown(
+        shown.result, report_uri=opened.report_uri, fail_on=shown.request.fail_on, evidence=opened.evidence
+    ).encode()
+
+
+def save(uri: str, written: bytes) -> None:
+    """Write what :func:`rewrite` gave to a file.
+
+    Raises
+    ------
+    StorageError
+        When it cannot be written.
+    """
+    storage.write_bytes(uri, written)
 
 
 FORMS: Final[Mapping[str, Callable[[_Shown], bytes]]] = MappingProxyType({
     "html": lambda shown: _page(shown).encode(),
     "pdf": _pdf,
-    "markdown": lambda shown: markdown_summary(shown.result).encode(),
+    "markdown": _markdown,
     "pull-request": _pull_request,
     "junit": lambda shown: junit_document(shown.result, fail_on=shown.request.fail_on),
     "text": lambda shown: f"{text_view(shown.result)}\n".encode(),

@@ -14,7 +14,7 @@ from clarify.report.words import some
 from clarify.results import AnalysisResult, ExplanationSection, PartialDependence, ValidationOutcome
 
 if TYPE_CHECKING:
-    from clarify.steps.write_report import PublishedAnalysis
+    pass
 
 __all__ = [
     "CheckRow",
@@ -26,7 +26,6 @@ __all__ = [
     "markdown_summary",
     "metric_rows",
     "model_note",
-    "shown_of",
     "subject_slug",
     "validation_table",
     "with_note",
@@ -38,11 +37,6 @@ Table = list[dict[str, str | int | float | None]]
 
 NOTE_STARTS, NOTE_ENDS = "<!-- clarify: written by the last analysis -->", "<!-- clarify: end -->"
 _NOTE = re.compile(rf"\n*{re.escape(NOTE_STARTS)}.*?{re.escape(NOTE_ENDS)}\n*", re.DOTALL)
-
-
-def shown_of(published: PublishedAnalysis) -> AnalysisResult:
-    """The result as pages and views may show it."""
-    return published.result
 
 
 def check_table(result: AnalysisResult) -> Table:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from io import BytesIO
 from typing import BinaryIO
 
@@ -17,20 +18,25 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from clarify.config.presentation import Presentation
 from clarify.data import storage
 from clarify.features import FeatureColumn, Features
 from clarify.report.document import analysis_document, extended_document
-from clarify.report.html import render_report
+from clarify.report.html import notebook_document, render_report
+from clarify.report.notebook_view import notebook_html, text_view
 from clarify.report.provenance import (
     FileRecord,
+    Provenance,
     RunRecord,
     file_record,
     manifest_document,
     provenance_document,
     provenance_of,
 )
+from clarify.report.shielded import shielded, shielded_provenance
 from clarify.results import AnalysisResult, BiasSection, PartialDependence, VerdictSection
 from clarify.steps.closer_looks import CloserLooks
+from clarify.steps.decisions import DECISIONS, decisions_wanted, write_decisions
 from clarify.steps.explain import Explanations
 from clarify.steps.local_parts import LocalParts, row_facts
 from clarify.steps.plan import AnalysisPlan
@@ -55,7 +61,7 @@ class RunFacts:
     prefect_flow_run_id: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PublishedAnalysis:
     """The findings, and what was written where."""
 
@@ -63,6 +69,18 @@ class PublishedAnalysis:
     output_uri: str
     files: tuple[tuple[str, FileRecord], ...]
     engine: str = "local"
+    presentation: Presentation = field(default_factory=Presentation)
+
+    @cached_property
+    def shown(self) -> AnalysisResult:
+        """The findings as pages and views may show them."""
+        return shielded(self.result, self.presentation)
+
+    def __repr__(self) -> str:
+        return text_view(self.shown)
+
+    def _repr_html_(self) -> str:
+        return notebook_html(self.shown)
 
     @property
     def report_uri(self) -> str:
@@ -102,13 +120,16 @@ def write_report(
     files = {path: _publish(output_uri, path, content, True) for path, content in _documents(result).items()}
     if found.explanations is not None:
         files |= _publish_explanations(output_uri, found.explanations)
+    files |= _publish_decisions(plan, data, scored)
     provenance = provenance_of(result, _run_record(facts, found.explanations))
-    report = render_report(result, provenance).encode()
-    files[f"{result.report_name}.html"] = _publish(output_uri, f"{result.report_name}.html", report, False)
+    for path, page in _pages(result, provenance, plan.presentation).items():
+        files[path] = _publish(output_uri, path, page, path.endswith(".ipynb"))
     files["provenance.json"] = _publish(output_uri, "provenance.json", provenance_document(provenance), False)
     storage.write_bytes(storage.join(output_uri, MANIFEST), manifest_document(files))
     storage.delete(storage.join(output_uri, ".work"))
-    return PublishedAnalysis(result, output_uri, tuple(sorted(files.items())), facts.engine)
+    return PublishedAnalysis(
+        result, output_uri, tuple(sorted(files.items())), facts.engine, presentation=plan.presentation
+    )
 
 
 def gather_result(
@@ -144,6 +165,22 @@ def gather_result(
 
 def _documents(result: AnalysisResult) -> dict[str, bytes]:
     return {"analysis.json": analysis_document(result), "extended.json": extended_document(result)}
+
+
+def _pages(result: AnalysisResult, provenance: Provenance, presentation: Presentation) -> dict[str, bytes]:
+    """What people open: the report, as its readers may see it, and the notebook that opens the documents again."""
+    report = render_report(shielded(result, presentation), shielded_provenance(provenance, presentation))
+    return {f"{result.report_name}.html": report.encode(), f"{result.report_name}.ipynb": notebook_document()}
+
+
+def _publish_decisions(plan: AnalysisPlan, data: PreparedData, scored: ScoredDataset | None) -> dict[str, FileRecord]:
+    files: dict[str, FileRecord] = {}
+    if not decisions_wanted(plan):
+        storage.delete(storage.join(plan.output_uri, DECISIONS))
+        return files
+    with _recorded(plan.output_uri, DECISIONS, files) as sink:
+        write_decisions(data, scored, sink)
+    return files
 
 
 def _publish(output_uri: str, path: str, content: bytes, reproducible: bool) -> FileRecord:

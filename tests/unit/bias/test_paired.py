@@ -71,6 +71,18 @@ def test_the_interval_holds_the_difference(name, table):
     assert interval(found).low <= found.value <= interval(found).high
 
 
+@pytest.mark.parametrize("name", [name for name in COMPARED if name not in ("CDDPL", "TE")])
+def test_plausible_differences_lie_around_the_value(name):
+    # Ten times the rows, and facet d turned to positive often: the value is far from 0, and the middle of its law near.
+    turned = {(1, 0, 1): 150, (0, 0, 1): 40, (1, 1, 0): 5}
+    often = {place: 10 * rows + turned.get(place, 0) for place, rows in SIDE_D.items()}
+    found = paired_difference(name, joint({place: 10 * rows for place, rows in SIDE_A.items()}, often))
+    low, middle, high = np.quantile(found.plausible.values, [0.025, 0.5, 0.975])
+
+    assert abs(middle - found.value) < 0.15 * (high - low)
+    assert abs(found.value) > 0.2 * (high - low)
+
+
 @pytest.mark.parametrize("name", [name for name in COMPARED if name != "CDDPL"])
 def test_the_difference_changes_sign_when_the_models_swap(name, table):
     other = paired_difference(name, joint(swapped(SIDE_A), swapped(SIDE_D)))

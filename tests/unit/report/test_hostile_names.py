@@ -104,7 +104,7 @@ def test_groups_of_a_page_are_told_apart_too():
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("view", [
     lambda result: markdown_summary(result),
-    lambda result: pull_request_markdown(result, report_uri="r", evidence="e", exit_code_meaning="Exit code 0."),
+    lambda result: pull_request_markdown(result, report_uri="r"),
 ], ids=["summary", "pull request"])  # fmt: skip
 def test_markdown_keeps_names_out_of_its_marks(name, view):
     """Outside of code spans and fences only our own words are left: the same ones as with harmless names."""

@@ -77,9 +77,7 @@ def test_no_view_holds_a_name(view):
     views |= {
         "notebook": lambda result, _: notebook_html(result),
         "text": lambda result, _: text_view(result),
-        "pull request": lambda result, _: pull_request_markdown(
-            result, report_uri="r", evidence="e", exit_code_meaning="Exit code 0."
-        ),
+        "pull request": lambda result, _: pull_request_markdown(result, report_uri="r"),
         "build": lambda result, _: junit_document(result).decode(),
     }
     full = views[view](EVERYTHING, provenance_of_markers())

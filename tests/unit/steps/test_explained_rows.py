@@ -316,6 +316,7 @@ def test_equal_scores_are_settled_by_a_hash_and_not_by_position(look):
 
     # Of N equal rows the one with the smallest hash is lowest, highest and nearest at once.
     assert lowest.row == position_hashes(np.arange(N), 0).argmin() != 0
+    assert lowest.chosen_because == "lowest"
     assert lowest.row not in [row.row for row in others]
     assert {row.chosen_because for row in others} <= {"nearest_threshold"}
 
