@@ -88,7 +88,7 @@ def config(folder: Path) -> dict[str, object]:
             "pre_training_bias": {"methods": "all"},
             "post_training_bias": {"methods": "all"},
             "shap": {"agg_method": "mean_abs", "save_local_shap_values": True},
-            "pdp": {"top_k_features": 8},
+            "pdp": {"top_k_features": 8, "grid_resolution": 15},
             "report": {"name": "report", "title": "German Credit"},
         },
         "predictor": {"model_name": str(folder / "model")},

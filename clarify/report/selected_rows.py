@@ -71,6 +71,7 @@ class ScoreAxis:
 
     scale: Scale
     is_percent: bool
+    labelled: tuple[float, ...] = ()        # empty: both ends and three places between them
 
     def x(self, score: float) -> float:
         return FRAME.x(self.scale.position(score))
@@ -80,7 +81,7 @@ class ScoreAxis:
 
     def ticks(self) -> tuple[Tick, ...]:
         low, high = self.scale.low, self.scale.high
-        values = (low + (high - low) * i / 4 for i in range(5))
+        values = self.labelled or tuple(low + (high - low) * i / 4 for i in range(5))
         return tuple(Tick(coordinate(self.x(value)), self._tick(value)) for value in values)
 
     def _tick(self, value: float) -> str:
@@ -146,12 +147,15 @@ def _belongs(row: ExplainedRow, names: Names) -> Sentence:
 def score_axis(
     rows: Sequence[ExplainedRow], baseline: float, threshold: float | None, *, is_percent: bool
 ) -> ScoreAxis:
-    """0 to 1 when a probability and all running scores lie within; else round ends around everything drawn."""
+    """0 to 1 for a probability, and as far beyond as running scores go; else round ends around everything drawn."""
     places = [place for row in rows for place in (*_ends(row, baseline), row.score) if math.isfinite(place)]
     places += [baseline] if threshold is None else [baseline, threshold]
     low, high = min(places), max(places)
-    if is_percent and low >= 0 and high <= 1:
-        return ScoreAxis(Scale(0.0, 1.0, 0.0), True)
+    if is_percent and low > -1 and high < 2:
+        # On the way to the score a sum may leave what a probability can be: room by tenths, the same places labelled.
+        start = 0.0 if low >= 0 else (math.ceil(10 * low) - 1) / 10
+        end = 1.0 if high <= 1 else (math.floor(10 * high) + 1) / 10
+        return ScoreAxis(Scale(start, end, 0.0), True, labelled=(0.0, 0.25, 0.5, 0.75, 1.0))
     step = nice_above((high - low) / 3) if high > low else nice_above(max(abs(high), 1.0) / 3)
     start = math.floor(low / step) * step
     return ScoreAxis(Scale(start, start + 4 * step, 0.0), is_percent)
