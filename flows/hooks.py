@@ -14,10 +14,12 @@ from clarify.steps.provision_endpoint import reap_endpoints as reap
 
 
 def name_after_output() -> str:
-    """``analysis-<last part of the output>``: what a list of runs is searched for."""
-    parameters: dict[str, Any] = runtime.flow_run.parameters.get("parameters", {})
-    output = getattr(parameters, "output", None) or (parameters.get("output") if isinstance(parameters, dict) else "")
-    return f"analysis-{str(output).rstrip('/').rsplit('/', 1)[-1] or 'run'}"
+    """``analysis-<last part of the output>``: what a list of runs is searched for; with masked names, of the run's id."""
+    parameters: Any = runtime.flow_run.parameters.get("parameters", {})
+    given = parameters if isinstance(parameters, dict) else parameters.model_dump()
+    if given.get("mask_names"):
+        return f"analysis-{str(runtime.flow_run.id)[:8]}"
+    return f"analysis-{str(given.get('output') or '').rstrip('/').rsplit('/', 1)[-1] or 'run'}"
 
 
 def name_after_monitor() -> str:

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
+from clarify.steps.lineage import key_of
 from clarify.steps.summarise import (
     Table,
     check_table,
     dependence_table,
     explanation_table,
     markdown_summary,
-    subject_slug,
     validation_table,
 )
 from clarify.steps.write_report import PublishedAnalysis
 
 
 def show_analysis(published: PublishedAnalysis) -> None:
-    """The findings as a page; checks, attributions, partial dependence and the checks of the data as tables."""
-    result = published.shown
-    page = markdown_summary(result, report_uri=published.report_uri, evidence=published.evidence_digest)
+    """The findings as a page; checks, attributions, partial dependence and the checks of the data as tables.
+
+    All of it as the report's readers may see it; with masked names not even where the report lies. No document goes
+    to Prefect.
+    """
+    result, is_masked = published.shown, published.presentation.mask_names
+    report_uri = "" if is_masked else published.report_uri
+    page = markdown_summary(result, report_uri=report_uri, evidence=published.evidence_digest)
     create_markdown_artifact(key=_key(published, "summary"), markdown=page, description="Findings")
     _show_table(published, "verdicts", check_table(result), "Every check, the worst of each group first")
     _show_table(published, "validation", validation_table(result.validation), "Checks of the data")
@@ -28,11 +33,12 @@ def show_analysis(published: PublishedAnalysis) -> None:
     _show_table(published, "partial-dependence", dependence_table(result.partial_dependence), "Partial dependence")
 
 
-def show_link(published: PublishedAnalysis, uri: str) -> None:
-    """Where the report can be opened: in MLflow when that is a server, else the place of the file."""
-    create_link_artifact(
-        key=_key(published, "report"), link=uri, link_text="Report", description="The report of this analysis"
-    )
+def show_link(published: PublishedAnalysis, uri: str | None) -> None:
+    """Where the report can be opened: in MLflow when that is a server, else the place of the file; None: no link."""
+    if uri is not None:
+        create_link_artifact(
+            key=_key(published, "report"), link=uri, link_text="Report", description="The report of this analysis"
+        )
 
 
 def _show_table(published: PublishedAnalysis, fact: str, rows: Table, description: str) -> None:
@@ -42,4 +48,4 @@ def _show_table(published: PublishedAnalysis, fact: str, rows: Table, descriptio
 
 def _key(published: PublishedAnalysis, fact: str) -> str:
     """Lower case, digits and dashes, as Prefect wants it."""
-    return f"clarify-{subject_slug(published.shown)}-{fact}"
+    return f"clarify-{key_of(published)}-{fact}"

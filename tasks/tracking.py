@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from clarify.steps.lineage import AnalysisLineage, lineage_of, subject_of
+from clarify.steps.lineage import AnalysisLineage, lineage_of, page_name, subject_of
 from clarify.steps.plan import AnalysisRequest
-from clarify.steps.summarise import link_to, model_note, with_note, without_secrets
+from clarify.steps.summarise import link_to, masked_note, model_note, with_note, without_secrets
 from clarify.steps.write_report import PublishedAnalysis
 
 T = TypeVar("T")
@@ -55,8 +55,13 @@ def start_run(tracking_uri: str, *, subject: str, kind: str, tags: Mapping[str, 
 
 
 def start_analysis_run(request: AnalysisRequest, *, prefect_flow_run_id: str | None = None) -> TrackedRun:
-    """Open the run of one analysis; a config that cannot be read is refused before there is a run."""
-    tags = {"clarify.kind": "analysis", "clarify.output": request.output_uri}
+    """Open the run of one analysis; a config that cannot be read is refused before there is a run.
+
+    With masked names neither the experiment nor a tag names a place: paths are named after what lies there.
+    """
+    tags = {"clarify.kind": "analysis"}
+    if not request.presentation.mask_names:
+        tags["clarify.output"] = request.output_uri
     if prefect_flow_run_id is not None:
         tags["clarify.prefect_flow_run_id"] = prefect_flow_run_id
     uri = tracking_uri_of(request.settings.tracking_uri)
@@ -132,20 +137,28 @@ def _link_model(client: Any, run: TrackedRun, lineage: AnalysisLineage) -> None:
 def _describe_model(client: Any, run: TrackedRun, lineage: AnalysisLineage) -> None:
     """Three lines at the model version, below what people wrote there, in place of what we wrote last time."""
     written = client.get_model_version(lineage.model_name, lineage.model_version).description or ""
-    address = report_address(run, lineage.published)
-    note = model_note(lineage.shown, evidence=lineage.evidence, report=address)
-    described = with_note(written, note)
+    described = with_note(written, _note(run, lineage))
     if len(described) <= LONGEST_DESCRIPTION:
         client.update_model_version(lineage.model_name, lineage.model_version, described)
 
 
-def report_address(run: TrackedRun, published: PublishedAnalysis) -> str:
-    """The report in MLflow's pages where runs are tracked by a server, else where the file itself is."""
-    name = published.report_uri.rsplit("/", 1)[-1]
-    if not run.tracking_uri.startswith(("http://", "https://")):
-        return link_to(published.report_uri)
-    server = without_secrets(run.tracking_uri).rstrip("/")
-    return f"{server}/#/experiments/{run.experiment_id}/runs/{run.run_id}/artifacts/{FOLDER}/{name}"
+def _note(run: TrackedRun, lineage: AnalysisLineage) -> str:
+    """The page is the registry's and names the model; beside masked names it is told the verdict and the run only."""
+    address = report_address(run, lineage.published)
+    if lineage.published.presentation.mask_names or address is None:
+        return masked_note(lineage.shown, evidence=lineage.evidence, run_id=run.run_id)
+    return model_note(lineage.shown, evidence=lineage.evidence, report=address)
+
+
+def report_address(run: TrackedRun, published: PublishedAnalysis) -> str | None:
+    """The report in MLflow's pages where runs are tracked by a server, else where the file itself is.
+
+    None without a server and with masked names: the place of a file is a name too.
+    """
+    if run.tracking_uri.startswith(("http://", "https://")):
+        server, name = without_secrets(run.tracking_uri).rstrip("/"), page_name(published)
+        return f"{server}/#/experiments/{run.experiment_id}/runs/{run.run_id}/artifacts/{FOLDER}/{name}"
+    return None if published.presentation.mask_names else link_to(published.report_uri)
 
 
 def _log_files(client: Any, run: TrackedRun, lineage: AnalysisLineage) -> None:

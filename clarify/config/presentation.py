@@ -33,6 +33,11 @@ class Presentation:
             )  # fmt: skip
 
     @property
+    def shields(self) -> bool:
+        """Whether readers of pages see less than there is: then full documents stay in the output folder."""
+        return self.mask_names or self.hides_rows
+
+    @property
     def hides_rows(self) -> bool:
         """Whether single rows stay undrawn: one row is fewer than any limit."""
         return not self.individual_rows or self.suppress_below > 0

@@ -1,4 +1,4 @@
-"""The forest glyph: one row's value and interval as a small static drawing on a fixed domain."""
+"""One axis for every check: where its value, its intervals and its allowed range stand, and the paths drawn there."""
 
 from __future__ import annotations
 
@@ -17,11 +17,15 @@ _NICE = (1.0, 1.2, 1.6, 2.0, 2.4, 3.0, 4.0, 5.0, 6.0, 8.0)      # a quarter of e
 
 @dataclass(frozen=True)
 class Frame:
-    """The view box of a row: its width, the margin left at both ends for arrow heads, the height of its line."""
+    """The view box of a row: its width, the margin left at both ends for arrow heads, the height of its line.
+
+    ``hollow``: how far bars keep from the middle of an undecided mark, where its inside cannot be painted over.
+    """
 
     width: int
     margin: float
     y: int
+    hollow: float = 0.0
 
     def x(self, position: float) -> float:
         """From 0..1 to drawing units; what lies beyond is held at the end."""
@@ -73,6 +77,12 @@ class Placed:
     band: tuple[float, float] | None = None
     limits: tuple[float, ...] = ()
 
+    @property
+    def reach(self) -> tuple[float, float] | None:
+        """From the leftmost to the rightmost end of both bars; None where there is no bar."""
+        bars = [ends for ends in (self.thick, self.thin) if ends is not None]
+        return (min(low for low, _ in bars), max(high for _, high in bars)) if bars else None
+
 
 @dataclass(frozen=True)
 class Glyph:
@@ -100,6 +110,11 @@ def nice_above(value: float) -> float:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
     return float(f"{next((n * power for n in _NICE if n * power >= value * (1 - 1e-12)), 10 * power):.6g}")
+
+
+def is_in_view(at: float) -> bool:
+    """Whether a place lies in the drawing, its ends included."""
+    return 0 <= at <= 1
 
 
 def placed(metric: MetricValue, scale: Scale, judgement: Judgement | None = None) -> Placed:
@@ -164,21 +179,21 @@ def glyph(
     """
     drawn = placed(metric, scale, judgement)
     verdict = judgement.verdict if judgement is not None else None
-    ideal_x = coordinate(frame.x(drawn.ideal)) if 0 <= drawn.ideal <= 1 else ""
+    ideal_x = coordinate(frame.x(drawn.ideal)) if is_in_view(drawn.ideal) else ""
     band, edges = _band_path(drawn.band, frame), _edges_path(drawn.limits, frame)
     state = verdict.lower() if verdict is not None else ""
     if drawn.value is None and drawn.thin is None:
         return Glyph(ideal_x, "", "", "", band, edges, state)
-    bars = [ends for ends in (drawn.thick, drawn.thin) if ends is not None]
+    hole = _hole(drawn, verdict, frame)
     return Glyph(
         ideal_x=ideal_x,
-        bar=_bar_path(drawn.thick, drawn.limits, frame),
-        arrows=_arrows(min(low for low, _ in bars), max(high for _, high in bars), frame),
+        bar=_bar_path(drawn.thick, drawn.limits, hole, frame),
+        arrows=_arrows(drawn.reach, frame),
         mark=_mark(drawn, verdict, frame),
         band=band,
         edges=edges,
         state=state,
-        thin=_thin_path(drawn.thin, drawn.limits, frame),
+        thin=_thin_path(drawn.thin, drawn.limits, hole, frame),
     )
 
 
@@ -191,56 +206,79 @@ def _band_path(band: tuple[float, float] | None, frame: Frame) -> str:
 
 def _edges_path(limits: tuple[float, ...], frame: Frame) -> str:
     """A line at each limit that lies within the drawing."""
-    return "".join(f"M{coordinate(frame.x(at))} 1V{2 * frame.y - 1}" for at in limits if 0 <= at <= 1)
+    return "".join(f"M{coordinate(frame.x(at))} 1V{2 * frame.y - 1}" for at in limits if is_in_view(at))
 
 
-def _bar_path(ends: tuple[float, float] | None, limits: tuple[float, ...], frame: Frame) -> str:
-    if ends is None:
-        return ""
-    left, right = _drawn(ends, limits, frame)
-    return f"M{left} {frame.y}H{right}" if left != right else ""
+def _bar_path(
+    ends: tuple[float, float] | None, limits: tuple[float, ...], hole: tuple[float, float] | None, frame: Frame
+) -> str:
+    return "" if ends is None else _line_path(*_drawn(ends, limits, frame), hole, frame)
 
 
-def _thin_path(ends: tuple[float, float] | None, limits: tuple[float, ...], frame: Frame) -> str:
+def _thin_path(
+    ends: tuple[float, float] | None, limits: tuple[float, ...], hole: tuple[float, float] | None, frame: Frame
+) -> str:
     """A line with a cap at each end that lies within the drawing; beyond it only the arrow head's own line."""
     if ends is None:
         return ""
     left, right = _drawn(ends, limits, frame)
     if ends[1] < 0:
-        left = coordinate(1)
+        left = 1.0
     if ends[0] > 1:
-        right = coordinate(frame.width - 1)
-    seen = [x for x, end in ((left, ends[0]), (right, ends[1])) if 0 <= end <= 1]
-    caps = "".join(f"M{x} {coordinate(frame.y - 3.5)}v7" for x in seen)
-    return f"M{left} {frame.y}H{right}{caps}"
+        right = frame.width - 1.0
+    seen = [x for x, end in ((left, ends[0]), (right, ends[1])) if is_in_view(end)]
+    caps = "".join(f"M{coordinate(x)} {coordinate(frame.y - 3.5)}v7" for x in seen)
+    line = _line_path(left, right, hole, frame) or f"M{coordinate(left)} {frame.y}H{coordinate(right)}"
+    return f"{line}{caps}"
 
 
-def _drawn(ends: tuple[float, float], limits: tuple[float, ...], frame: Frame) -> tuple[str, str]:
+def _line_path(left: float, right: float, hole: tuple[float, float] | None, frame: Frame) -> str:
+    """A level line, in two pieces where the mark is a hole in it; empty where nothing of it is left."""
+    pieces = [(left, right)] if hole is None else [(left, min(right, hole[0])), (max(left, hole[1]), right)]
+    seen = [(coordinate(start), coordinate(end)) for start, end in pieces if start <= end]
+    return "".join(f"M{start} {frame.y}H{end}" for start, end in seen if start != end)
+
+
+def _hole(drawn: Placed, verdict: Verdict | None, frame: Frame) -> tuple[float, float] | None:
+    """What an undecided mark keeps free, in drawing units; None where bars may run through under it."""
+    if not frame.hollow or verdict is not Verdict.INCONCLUSIVE or drawn.value is None or not is_in_view(drawn.value):
+        return None
+    x = drawn_x(drawn.value, drawn.limits, frame)
+    return x - frame.hollow, x + frame.hollow
+
+
+def _drawn(ends: tuple[float, float], limits: tuple[float, ...], frame: Frame) -> tuple[float, float]:
     left, right = (_tenths(end, limits, frame) for end in ends)
     if left > right:                          # limits closer to each other than the least gap that can be seen
         left = right = (left + right) // 2
-    return coordinate(left / 10), coordinate(right / 10)
+    return left / 10, right / 10
+
+
+def drawn_x(at: float, limits: tuple[float, ...], frame: Frame) -> float:
+    """Where a place is drawn, in units with one decimal: off every limit that it is not, by 0.2 at least."""
+    return _tenths(at, limits, frame) / 10
 
 
 def _tenths(at: float, limits: tuple[float, ...], frame: Frame) -> int:
-    """A place in tenths of a unit, which is what is drawn: off every limit that it is not, by two of them at least."""
     tenths = round(10 * frame.x(at))
     for limit in limits:
         edge = round(10 * frame.x(limit))
-        if 0 <= limit <= 1:
+        if is_in_view(limit):
             tenths = max(tenths, edge + 2) if at > limit else min(tenths, edge - 2) if at < limit else edge
     return tenths
 
 
-def _arrows(low: float, high: float, frame: Frame) -> str:
-    left = f"M1 {frame.y}l7-4.5v9z" if low < 0 else ""
-    return left + (f"M{frame.width - 1} {frame.y}l-7-4.5v9z" if high > 1 else "")
+def _arrows(reach: tuple[float, float] | None, frame: Frame) -> str:
+    if reach is None:
+        return ""
+    left = f"M1 {frame.y}l7-4.5v9z" if reach[0] < 0 else ""
+    return left + (f"M{frame.width - 1} {frame.y}l-7-4.5v9z" if reach[1] > 1 else "")
 
 
 def _mark(drawn: Placed, verdict: Verdict | None, frame: Frame) -> str:
-    if drawn.value is None or not 0 <= drawn.value <= 1:
+    if drawn.value is None or not is_in_view(drawn.value):
         return ""
-    return _MARKS[verdict](_tenths(drawn.value, drawn.limits, frame) / 10, frame.y)
+    return _MARKS[verdict](drawn_x(drawn.value, drawn.limits, frame), frame.y)
 
 
 def _square(x: float, y: float) -> str:

@@ -41,6 +41,11 @@ class MetricValue:
     sparse_strata: float | None = None
     evidence: RangeEvidence | None = None    # None: the policy declares no range for it
 
+    @property
+    def is_withheld(self) -> bool:
+        """Whether the number exists and is not shown to this reader."""
+        return self.undefined_because is Reason.WITHHELD
+
 
 @dataclass(frozen=True)
 class GroupCounts:

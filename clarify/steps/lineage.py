@@ -1,4 +1,7 @@
-"""What a tracking server is told of one analysis: names and values, free of any tracker's types."""
+"""What a tracking server is told of one analysis: names and values, free of any tracker's types.
+
+More people read a tracker than an output folder, so it is told what the report's readers may see and no more.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,18 @@ from functools import partial
 from clarify.data import storage
 from clarify.report.forest_picture import forest_png
 from clarify.report.names import without_secrets
+from clarify.report.notebook_view import text_view
 from clarify.report.selection import Measured, groups_of
+from clarify.report.summary import subject_slug
 from clarify.results import AnalysisResult, Verdict
+from clarify.steps.decisions import DECISIONS
 from clarify.steps.plan import AnalysisRequest, read_config
 from clarify.steps.write_report import PublishedAnalysis
 
 LONGEST_SLUG = 60
+DIGITS_OF_DIGEST = 8
 PICTURE = "forest.png"
+FINDINGS = "findings.txt"
 VERDICT_CODES = {Verdict.PASS: 1.0, Verdict.INCONCLUSIVE: 0.0, Verdict.VIOLATION: -1.0}
 
 
@@ -39,7 +47,8 @@ class DatasetLineage:
 class AnalysisLineage:
     """Everything worth logging of one published analysis; metrics are finite.
 
-    ``shown``: the result as pages and views may show it; numbers and names below are its.
+    ``shown``: the result as pages and views may show it; numbers and names below are its. Only ``model_name`` and
+    ``model_version`` are what they are: the registry is asked for them, and its own page is where they stand.
     """
 
     published: PublishedAnalysis
@@ -54,13 +63,31 @@ class AnalysisLineage:
     status: str | None                # the verdict of the whole; None: no policy was given
 
     def files(self) -> Iterator[tuple[str, Callable[[], bytes], int]]:
-        """Path, reader and size of every published file, the forest as a picture, the manifest last."""
+        """Path, reader and size of what a tracker keeps: published files, the forest as a picture, the manifest last.
+
+        Never the decisions: they are rows, and stay where the analysis was published. Where the presentation hides
+        anything, no document for machines either: the page, the picture and the findings in words, as it shows them.
+        """
         uri = self.published.output_uri
+        if self.published.presentation.shields:
+            yield self.page_name, partial(storage.read_bytes, self.published.report_uri), 0
+            yield FINDINGS, lambda: f"{text_view(self.shown)}\n".encode(), 0
+            yield from self._picture()
+            return
         for path, record in self.published.files:
-            yield path, partial(storage.read_bytes, storage.join(uri, path)), record.bytes
+            if path != DECISIONS:
+                yield path, partial(storage.read_bytes, storage.join(uri, path)), record.bytes
+        yield from self._picture()
+        yield "manifest.json", partial(storage.read_bytes, storage.join(uri, "manifest.json")), 0
+
+    def _picture(self) -> Iterator[tuple[str, Callable[[], bytes], int]]:
         if groups_of(self.shown):
             yield PICTURE, partial(forest_png, self.shown), 0
-        yield "manifest.json", partial(storage.read_bytes, storage.join(uri, "manifest.json")), 0
+
+    @property
+    def page_name(self) -> str:
+        """The name of the report among the files: under masked names the usual one, whatever the file is called."""
+        return page_name(self.published)
 
 
 def lineage_of(published: PublishedAnalysis, *, engine: str) -> AnalysisLineage:
@@ -81,18 +108,37 @@ def lineage_of(published: PublishedAnalysis, *, engine: str) -> AnalysisLineage:
 
 
 def subject_of(request: AnalysisRequest) -> str:
-    """What the analysis is about, for the experiment's name: the model, else the data.
+    """What the analysis is about, for the experiment's name: the model, else the data; masked, only which config.
 
     Raises
     ------
     ConfigError
         When the config cannot be read.
     """
-    config = read_config(request).config
+    parsed = read_config(request)
+    if request.presentation.mask_names:
+        return masked_subject(parsed.digest)
+    config = parsed.config
     named = config.predictor.model_name if config.predictor is not None else None
     subject = request.settings.model or request.settings.endpoint or named or request.dataset_uri or "analysis"
     registered = re.match(r"^models:/([^/@]+)", subject)
     return slug(registered.group(1) if registered else without_secrets(subject).rstrip("/").rsplit("/", 1)[-1])
+
+
+def masked_subject(config_digest: str) -> str:
+    """``analysis-0123abcd``: one subject per configuration, and no name."""
+    return f"analysis-{config_digest[:DIGITS_OF_DIGEST]}"
+
+
+def key_of(published: PublishedAnalysis) -> str:
+    """What the analysis is about in lower case, digits and dashes; masked as the experiment's name is."""
+    is_masked = published.presentation.mask_names
+    return masked_subject(published.result.config_digest) if is_masked else subject_slug(published.shown)
+
+
+def page_name(published: PublishedAnalysis) -> str:
+    """The file name of the report as trackers show it."""
+    return f"{published.shown.report_name}.html"
 
 
 def name_checks(result: AnalysisResult) -> tuple[tuple[str, Measured], ...]:
@@ -176,7 +222,8 @@ def _params(result: AnalysisResult, engine: str) -> Iterator[tuple[str, str]]:
 def _tags(published: PublishedAnalysis, result: AnalysisResult) -> Iterator[tuple[str, str]]:
     yield "clarify.config_digest", result.config_digest
     yield "clarify.evidence", published.evidence_digest
-    yield "clarify.report", without_secrets(published.report_uri)
+    if not published.presentation.mask_names:
+        yield "clarify.report", without_secrets(published.report_uri)
     if result.model is not None:
         yield "clarify.model", without_secrets(result.model.pinned_uri)
     if result.verdicts is not None:

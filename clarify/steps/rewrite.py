@@ -49,6 +49,11 @@ class _Shown:
     request: RewriteRequest
 
     @property
+    def report_uri(self) -> str:
+        """Where the published page is; with masked names only what such a page is called, for a folder is a name."""
+        return f"{self.result.report_name}.html" if self.request.presentation.mask_names else self.opened.report_uri
+
+    @property
     def provenance(self) -> Provenance:
         """As far as this reader may see it; the page needs it, and few other forms do."""
         found = self.opened.provenance
@@ -87,14 +92,12 @@ def _pdf(shown: _Shown) -> bytes:
 
 
 def _markdown(shown: _Shown) -> bytes:
-    opened = shown.opened
-    return markdown_summary(shown.result, report_uri=opened.report_uri, evidence=opened.evidence).encode()
+    return markdown_summary(shown.result, report_uri=shown.report_uri, evidence=shown.opened.evidence).encode()
 
 
 def _pull_request(shown: _Shown) -> bytes:
-    opened = shown.opened
     return pull_request_markdown(
-        shown.result, report_uri=opened.report_uri, fail_on=shown.request.fail_on, evidence=opened.evidence
+        shown.result, report_uri=shown.report_uri, fail_on=shown.request.fail_on, evidence=shown.opened.evidence
     ).encode()
 
 

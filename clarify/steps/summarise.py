@@ -24,6 +24,7 @@ __all__ = [
     "findings",
     "link_to",
     "markdown_summary",
+    "masked_note",
     "metric_rows",
     "model_note",
     "subject_slug",
@@ -68,6 +69,16 @@ def model_note(result: AnalysisResult, *, evidence: str, report: str) -> str:
         f"{status}{to_markdown(verdict_sentence(result))}",
         f"Looked at {rows} of {code_span(file_name(result))}, evidence {digest_span(evidence[:16])}.",
         link("Report", report),
+    )
+    return "\n\n".join(lines)
+
+
+def masked_note(result: AnalysisResult, *, evidence: str, run_id: str) -> str:
+    """Two lines for a model version whose analysis masks names: what was decided, and which run to ask."""
+    status = result.verdicts.verdict if result.verdicts is not None else "Looked at"
+    lines = (
+        f"{bold(status)} in run {code_span(run_id)}, evidence {digest_span(evidence[:16])}.",
+        "Names are masked in that run; the documents are in the output folder.",
     )
     return "\n\n".join(lines)
 
