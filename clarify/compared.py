@@ -23,6 +23,7 @@ class Unpaired(StrEnum):
     ROWS_DIFFER = "rows_differ"                    # another digest, or another number of rows
     CODING_DIFFERS = "coding_differs"              # the same rows, with other positive labels, groups or strata
     NO_DECISIONS = "no_decisions"                  # a run did not leave its decisions
+    WITHHELD = "withheld"                          # pairs would give away counts that this reader may not see
 
 
 class NotCompared(StrEnum):
@@ -36,6 +37,7 @@ class NotCompared(StrEnum):
     UNDEFINED = "undefined"                        # in one run or in both; their own reasons say why
     ONLY_CHAMPION = "only_champion"                # the other run did not measure it, or has no such group
     ONLY_CHALLENGER = "only_challenger"
+    WITHHELD = "withheld"                          # it rests on counts that this reader may not see
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,10 @@ class MetricDifference:
 
 @dataclass(frozen=True)
 class GroupComparison:
-    """One group of one facet in both runs; row counts of facet d and facet a."""
+    """One group of one facet in both runs; row counts of facet d and facet a.
+
+    ``fewer_than`` above 0: counts from 1 up to it, exclusive, are kept back from this reader; rows are then 0.
+    """
 
     facet: str
     value_or_threshold: str
@@ -111,6 +116,7 @@ class GroupComparison:
     metrics: tuple[MetricDifference, ...]
     pairs_d: PairCounts | None = None              # None: unpaired
     pairs_a: PairCounts | None = None
+    fewer_than: int = 0
 
 
 @dataclass(frozen=True)

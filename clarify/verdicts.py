@@ -216,7 +216,7 @@ def _judgement(pair: _Pair, leader: _Pair, step: Step | None, level: float) -> J
 
 
 def _deciding(pair: _Pair, verdict: Verdict, threshold: float) -> Interval | None:
-    """The interval by which the verdict can be read off; None for a sampled flip test, whose counts are not kept."""
+    """The interval by which the verdict can be read off; None where a rate behind the metric has no rows."""
     found = interval_at(pair.bias, pair.metric.name, threshold)
     if found is None:
         return None

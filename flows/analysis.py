@@ -16,14 +16,18 @@ from clarify.steps.line import ReportProgress, run_analysis
 from clarify.steps.plan import AnalysisRequest, rerun_command
 from clarify.steps.write_report import PublishedAnalysis, RunFacts
 from flows import hooks
-from flows.progress import log_progress
+from flows.progress import all_of, log_progress, now_and_then
 from flows.states import finished
-from tasks import tracking
+from tasks import artifacts, tracking
 from tasks.analysis import call_as_task, log_to_mlflow
 
 
 class AnalysisParameters(BaseModel):
-    """What to analyse and where to run it. Paths are seen from the worker; secrets belong in its environment."""
+    """What to analyse and where to run it. Paths are seen from the worker; secrets belong in its environment.
+
+    Prefect shows parameters as they were typed, masked names or not, and so it does the words of an error, which name
+    what is to be mended: give masked runs folders, columns and groups whose names may be read.
+    """
 
     config: str = Field(description="URI of analysis_config.json: a path the worker sees, or s3://...")
     dataset: str | None = Field(
@@ -77,9 +81,10 @@ class AnalysisParameters(BaseModel):
     cross: list[list[str]] = Field(
         default_factory=list, description="Facets to be crossed, by column name: each list gives one table of cells"
     )
-    mask_names: bool = Field(default=False, description="Pages and views show numbers in place of names")
+    mask_names: bool = Field(default=False, description="Pages, views and trackers show numbers in place of names")
     suppress_below: int = Field(
-        default=0, ge=0, le=MOST_SUPPRESSED, description="Pages and views show no count from 1 to one less; 0: all"
+        default=0, ge=0, le=MOST_SUPPRESSED,
+        description="Pages, views and trackers show no count from 1 to one less; 0: all",
     )
     individual_rows: bool = Field(default=True, description="Single rows are drawn, explained and written")
 
@@ -161,7 +166,9 @@ class AnalysisParameters(BaseModel):
 )
 def clarify_analysis(parameters: AnalysisParameters) -> Any:
     """Validate, measure bias, serve the model, measure again, explain, report; log all of it to MLflow."""
-    return finished(analyse(parameters.request(), report=_reporter.get() or log_progress(get_run_logger())))
+    request = parameters.request()
+    told = _reporter.get() or log_progress(get_run_logger(), counts=request.presentation.suppress_below == 0)
+    return finished(analyse(request, report=all_of(told, now_and_then(artifacts.ShownProgress(request)))))
 
 
 # A terminal's bar cannot travel as a parameter: parameters are shown and stored.

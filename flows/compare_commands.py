@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flows.options import FailOn, Json
+from flows.options import FailOn, Json, MaskNames, SuppressBelow
 
 
 def compare(
@@ -21,6 +21,8 @@ def compare(
             help="How far differences of shares, or one metric, may lie apart; leads to verdicts. Repeatable",
         ),
     ] = None,
+    mask_names: MaskNames = False,
+    suppress_below: SuppressBelow = 0,
     fail_on: FailOn = "inconclusive",
     json_: Json = False,
 ) -> None:
@@ -28,6 +30,7 @@ def compare(
     from flows.exit_codes import check_fail_on, exit_codes, leave_with_status
 
     with exit_codes(json_):
+        from clarify.config.presentation import Presentation
         from clarify.records import Status
         from clarify.steps.compare import CompareRequest, compared_json, compared_text
         from clarify.steps.compare import compare as compare_runs
@@ -35,7 +38,8 @@ def compare(
 
         check_fail_on(fail_on)
         tolerances = parse_tolerances(tolerance or ())
-        published = compare_runs(CompareRequest(champion, challenger, output, tolerances))
+        shown = Presentation(mask_names, suppress_below)
+        published = compare_runs(CompareRequest(champion, challenger, output, tolerances, shown))
         print(compared_json(published) if json_ else compared_text(published))
         verdict = published.comparison.verdict
         leave_with_status(Status(verdict) if verdict is not None else None, fail_on)

@@ -14,7 +14,7 @@ from clarify.steps.provision_endpoint import reap_endpoints as reap
 
 
 def name_after_output() -> str:
-    """``analysis-<last part of the output>``: what a list of runs is searched for; with masked names, of the run's id."""
+    """``analysis-<last part of the output>``: what a list of runs is searched for; masked, the run's own id."""
     parameters: Any = runtime.flow_run.parameters.get("parameters", {})
     given = parameters if isinstance(parameters, dict) else parameters.model_dump()
     if given.get("mask_names"):

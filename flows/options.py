@@ -15,10 +15,10 @@ Tracking = Annotated[
     str | None, typer.Option("--tracking-uri", metavar="URI", help="MLflow; default sqlite:///.clarify/mlflow.db")
 ]
 MaskNames = Annotated[
-    bool, typer.Option("--mask-names", help="Pages and views show numbers in place of names")
+    bool, typer.Option("--mask-names", help="Pages, views and trackers show numbers in place of names")
 ]
 SuppressBelow = Annotated[
-    int, typer.Option("--suppress-below", metavar="K", help="Pages and views show no count from 1 to K-1")
+    int, typer.Option("--suppress-below", metavar="K", help="Pages, views and trackers show no count from 1 to K-1")
 ]
 NoIndividualRows = Annotated[
     bool, typer.Option("--no-individual-rows", help="No row is drawn, explained or written by itself")

@@ -13,9 +13,24 @@ from clarify.steps.line import Progress, ReportProgress
 SECONDS_BETWEEN_LINES = 5.0
 
 
-def log_progress(logger: Logger | LoggerAdapter[Any]) -> ReportProgress:
-    """A reporter that writes a line every few seconds and when a pass is done."""
-    return _Throttled(lambda progress: logger.info(describe(progress)))
+def log_progress(logger: Logger | LoggerAdapter[Any], *, counts: bool = True) -> ReportProgress:
+    """A reporter that writes a line every few seconds and when a pass is done; without ``counts``, only the share."""
+    return _Throttled(lambda progress: logger.info(describe(progress) if counts else share_of(progress)))
+
+
+def now_and_then(tell: ReportProgress) -> ReportProgress:
+    """The same reporter, told every few seconds and when a pass is done."""
+    return _Throttled(tell)
+
+
+def all_of(*reporters: ReportProgress) -> ReportProgress:
+    """One reporter that tells the others in turn."""
+
+    def report(progress: Progress) -> None:
+        for tell in reporters:
+            tell(progress)
+
+    return report
 
 
 def print_progress(write: Callable[[str], None]) -> ReportProgress:
@@ -45,6 +60,12 @@ def describe(progress: Progress) -> str:
         line += f", {progress.rows_per_second:,.0f} {unit}/s"
     left = progress.seconds_left
     return line + (f", {duration(left)} left" if left and share < 1 else "")
+
+
+def share_of(progress: Progress) -> str:
+    """One line: what and how far, without a number of rows."""
+    share = progress.rows_done / progress.rows_total if progress.rows_total else 1.0
+    return f"{progress.stage}: {share:.0%}"
 
 
 def duration(seconds: float) -> str:

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
+from uuid import UUID
 
-from clarify.steps.lineage import key_of
+from prefect.artifacts import (
+    create_link_artifact,
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+from prefect.logging import get_logger
+
+from clarify.steps.line import Progress
+from clarify.steps.lineage import key_of, key_of_request
+from clarify.steps.plan import AnalysisRequest
 from clarify.steps.summarise import (
     Table,
     check_table,
@@ -31,6 +42,37 @@ def show_analysis(published: PublishedAnalysis) -> None:
     if result.explanations is not None:
         _show_table(published, "attributions", explanation_table(result.explanations), "Global attributions")
     _show_table(published, "partial-dependence", dependence_table(result.partial_dependence), "Partial dependence")
+
+
+class ShownProgress:
+    """How many of the rows are explained, in percent: one artifact, made by the first report and kept up to date.
+
+    It hears of every pass and shows one. A percentage, so that it tells no count.
+    """
+
+    STAGE = "explaining"
+
+    def __init__(self, request: AnalysisRequest) -> None:
+        self._request = request
+        self._shown: UUID | None = None
+        self._is_given_up = False
+
+    def __call__(self, progress: Progress) -> None:
+        if progress.stage != self.STAGE or self._is_given_up:
+            return
+        percent = 100.0 * progress.rows_done / progress.rows_total if progress.rows_total else 100.0
+        try:
+            self._show(round(percent, 1))
+        except Exception as error:      # whatever Prefect's client raises: a bar must not cost a run of hours
+            self._is_given_up = True
+            get_logger(__name__).warning("the progress of the attributions is not shown any more: %s", error)
+
+    def _show(self, percent: float) -> None:
+        if self._shown is not None:
+            update_progress_artifact(self._shown, percent)
+            return
+        key = f"clarify-{key_of_request(self._request)}-progress"
+        self._shown = create_progress_artifact(percent, key=key, description="Rows explained, in percent")
 
 
 def show_link(published: PublishedAnalysis, uri: str | None) -> None:

@@ -71,6 +71,7 @@ def pool(facets: Sequence[FacetBias]) -> FacetBias:
         metrics=(),
         strata=None if facets[0].strata is None else tuple(strata[name] for name in sorted(strata)),
         flips=reduce(FlipCounts.__add__, flips) if len(flips) == len(facets) else None,
+        sampled_flips=None,
     )
 
 

@@ -27,7 +27,7 @@ def interval_at(bias: FacetBias, metric: str, alpha: float) -> Interval | None:
     Parameters
     ----------
     bias : FacetBias
-        Its counts, strata and flips are read, its metrics are not.
+        Its counts, strata and flips are read, its metrics are not. Of a sampled flip test the sample decides.
     metric : str
         Name of a metric of the stage.
     alpha : float
@@ -36,7 +36,7 @@ def interval_at(bias: FacetBias, metric: str, alpha: float) -> Interval | None:
     Returns
     -------
     Interval or None
-        None where a rate behind the metric has no rows, and for a flip test on a sample, whose counts are not kept.
+        None where a rate behind the metric has no rows.
 
     Notes
     -----
@@ -44,7 +44,8 @@ def interval_at(bias: FacetBias, metric: str, alpha: float) -> Interval | None:
     lie on the other side of an edge for p-values within one part in 32,768 of ``alpha``. CDDL and CDDPL have their
     limits from the stratified formula at ``alpha``.
     """
-    plausible = estimate(BY_NAME[metric], counted_table(bias)).plausible
+    flips = bias.flips if bias.flips is not None else bias.sampled_flips
+    plausible = estimate(BY_NAME[metric], counted_table(bias).with_flips(flips)).plausible
     if plausible is None:
         return None
     found = _on_the_lattice(plausible, alpha) if isinstance(plausible, LatticeValues) else plausible.interval(1 - alpha)

@@ -24,15 +24,15 @@ from clarify.report.selection import (
     clearest_gaps,
     first_metrics,
     group_words,
+    is_small,
     layout_of,
     matrix_groups,
     verdict_matrix_groups,
     worst_checks,
 )
-from clarify.report.words import Sentence, some, why_undefined
-from clarify.results import FacetCounts, GroupCounts, Judgement, Verdict, VerdictSection
+from clarify.report.words import NOT_SHOWN, Sentence, row_count, rows_text, why_undefined
+from clarify.results import FacetCounts, Judgement, MetricValue, Verdict, VerdictSection
 
-SMALL_GROUP = 50                              # where no policy says what small is
 MOST_FOLDED = 12
 LETTERS = {Verdict.VIOLATION: "V", Verdict.INCONCLUSIVE: "?", Verdict.PASS: "P"}
 NOTHING = "–"
@@ -193,40 +193,33 @@ def _forest(
     rows: dict[int, list[tuple[Measured, Scale]]] = {}
     for (group, measured), scale in zip(chosen, scales, strict=True):
         rows.setdefault(groups.index(group), []).append((measured, scale))
-    small = SMALL_GROUP if verdicts is None else verdicts.small_group
     return tuple(
-        _forest_group(group, rows.get(i, []), i, names, small=small, with_folded=layout == "folded")
+        _forest_group(group, rows.get(i, []), i, names, verdicts, with_folded=layout == "folded")
         for i, group in enumerate(groups)
         if i in rows or (layout == "folded" and checks_of((group,)))
     )
 
 
 def _forest_group(
-    group: Group, found: list[tuple[Measured, Scale]], index: int, names: Names, *, small: int, with_folded: bool
+    group: Group,
+    found: list[tuple[Measured, Scale]],
+    index: int,
+    names: Names,
+    verdicts: VerdictSection | None,
+    *,
+    with_folded: bool,
 ) -> ForestGroup:
-    d, a = group.counts.d, group.counts.a
     carded = first_metrics(group) if index < MOST_CARD_GROUPS else ()
     facet, *value = group_words(group, names)
     return ForestGroup(
         facet=(facet,),
         group=tuple(value),
-        rows_d=rows_text(d),
-        rows_a=rows_text(a),
-        is_small=bool(d.fewer_than or a.fewer_than) or min(d.rows, a.rows) < small,
+        rows_d=rows_text(group.counts.d),
+        rows_a=rows_text(group.counts.a),
+        is_small=is_small(group.counts, verdicts),
         rows=tuple(_forest_row(m, f"g{index}" if m in carded else "", scale) for m, scale in found),
         folded=_folded(group, [m for m, _ in found]) if with_folded else "",
     )
-
-
-def rows_text(counts: GroupCounts) -> str:
-    """``37 rows``; of a suppressed group ``fewer than 10 rows``."""
-    if counts.fewer_than:
-        return f"fewer than {some(counts.fewer_than, 'row', 'rows')}"
-    return some(counts.rows, "row", "rows")
-
-
-def _number_of_rows(counts: GroupCounts) -> str:
-    return f"< {counts.fewer_than}" if counts.fewer_than else numbers.count(counts.rows)
 
 
 def _folded(group: Group, shown: list[Measured]) -> str:
@@ -254,12 +247,18 @@ def _forest_row(measured: Measured, anchor: str, scale: Scale) -> ForestRow:
         glyph=glyph(metric, scale, judgement=judgement),
         share_d=share_d,
         share_a=share_a,
-        value="undefined" if metric.value is None else _beside(metric.value, edges),
+        value=_value(metric, edges, undefined="undefined"),
         interval="" if metric.interval is None else numbers.interval(metric.interval, edges=edges),
         allowed="" if judgement is None else allowed_text(judgement),
-        reason="" if metric.value is not None or _is_drawn(judgement) else why_undefined(metric),
+        reason=_reason(metric, judgement),
         chip=chip_of(metric, judgement),
     )
+
+
+def _reason(metric: MetricValue, judgement: Judgement | None) -> str:
+    if metric.value is not None or _is_drawn(judgement):
+        return ""
+    return f"{NOT_SHOWN}: {why_undefined(metric)}" if metric.is_withheld else why_undefined(metric)
 
 
 def _is_drawn(judgement: Judgement | None) -> bool:
@@ -267,16 +266,20 @@ def _is_drawn(judgement: Judgement | None) -> bool:
     return judgement is not None and judgement.deciding is not None
 
 
-def _beside(value: float, edges: tuple[float, ...]) -> str:
-    return numbers.decimal(value, numbers.decimals_apart(value, edges))
+def _value(metric: MetricValue, edges: tuple[float, ...], *, undefined: str) -> str:
+    if metric.value is None:
+        return NOT_SHOWN if metric.is_withheld else undefined
+    return numbers.decimal(metric.value, numbers.decimals_apart(metric.value, edges))
 
 
 def _shares(metric: str, counts: FacetCounts) -> tuple[str, str]:
     if metric == "CI":
-        return _number_of_rows(counts.d), _number_of_rows(counts.a)
+        return row_count(counts.d), row_count(counts.a)
     phrase = SHARES.get(metric)
     if phrase is None:
         return "", ""
+    if counts.d.fewer_than or counts.a.fewer_than:
+        return NOT_SHOWN, NOT_SHOWN
     d, a = phrase.of_group(counts.d), phrase.of_group(counts.a)
     return (share_text(d) if d.of else "no rows", share_text(a) if a.of else "no rows")
 
@@ -300,20 +303,25 @@ def _matrix_row(group: Group, acronyms: tuple[str, ...], names: Names) -> Matrix
     return MatrixRow(
         group_words(group, names),
         tuple(_matrix_cell(group.get(metric)) for metric in acronyms),
-        _number_of_rows(group.counts.d),
+        row_count(group.counts.d),
     )
 
 
 def _matrix_cell(measured: Measured | None) -> MatrixCell:
-    """The verdict; a dash where none was asked for, and where an undefined value left nothing to decide."""
+    """The verdict, also of a value that is not shown; a dash where none was asked for or nothing could be decided."""
     judgement = None if measured is None else measured.judgement
     if measured is None or judgement is None:
         return MatrixCell("norange", "", NOTHING, "not checked")
-    if measured.metric.value is None and not _is_drawn(judgement):
+    if _is_nothing(measured.metric, judgement):
         return MatrixCell("undefined", "", NOTHING, "undefined")
     chip = OF_VERDICT[judgement.verdict]
     icon = "" if judgement.verdict is Verdict.INCONCLUSIVE else chip.state      # its letter is its icon
     return MatrixCell(chip.state, icon, LETTERS[judgement.verdict], chip.word)
+
+
+def _is_nothing(metric: MetricValue, judgement: Judgement) -> bool:
+    """Whether there was no value, and so nothing to decide."""
+    return metric.value is None and not metric.is_withheld and not _is_drawn(judgement)
 
 
 def _first_values(groups: tuple[Group, ...], names: Names) -> ValuesTable:
@@ -337,9 +345,11 @@ def _values(shown: tuple[Group, ...], asked: Iterable[str], n_groups: int, names
 
 
 def _values_row(group: Group, acronyms: tuple[str, ...], names: Names) -> ValuesRow:
-    found = {m.metric.name: (m.metric.value, edges_of(m.judgement)) for m in group.measured}
-    texts = (
-        NOTHING if (cell := found.get(metric)) is None or cell[0] is None else _beside(cell[0], cell[1])
-        for metric in acronyms
-    )
-    return ValuesRow(group_words(group, names), _number_of_rows(group.counts.d), tuple(texts))
+    texts = tuple(_cell_text(group.get(metric)) for metric in acronyms)
+    return ValuesRow(group_words(group, names), row_count(group.counts.d), texts)
+
+
+def _cell_text(measured: Measured | None) -> str:
+    if measured is None:
+        return NOTHING
+    return _value(measured.metric, edges_of(measured.judgement), undefined=NOTHING)

@@ -17,6 +17,7 @@ from clarify.compared import (
     Unpaired,
 )
 from clarify.report import numbers
+from clarify.report.compare_cells import edges_of
 from clarify.report.words import REASONS, Sentence, name, say, some, strong
 from clarify.results import Interval, Reason, Verdict
 
@@ -27,6 +28,7 @@ UNPAIRED: dict[Unpaired, str] = {
     Unpaired.ROWS_DIFFER: "the two runs read different rows",
     Unpaired.CODING_DIFFERS: "the two runs code label or groups of the same rows differently",
     Unpaired.NO_DECISIONS: "a run did not leave its decisions row by row",
+    Unpaired.WITHHELD: "pairs of the two runs would give away counts too small to be shown",
 }
 
 NOT_COMPARED: dict[NotCompared, str] = {
@@ -37,6 +39,7 @@ NOT_COMPARED: dict[NotCompared, str] = {
     NotCompared.OTHER_STRATA: "The two runs condition on different group variables.",
     NotCompared.ONLY_CHAMPION: "Only the champion's run measured it.",
     NotCompared.ONLY_CHALLENGER: "Only the challenger's run measured it.",
+    NotCompared.WITHHELD: "Withheld: counts too small to be shown stand behind it, or could be worked out from it.",
 }
 
 CANNOT_SHOW: tuple[str, ...] = (
@@ -117,15 +120,17 @@ def accuracy_sentence(accuracy: AccuracyDifference) -> Sentence:
 
 def difference_sentence(metric: MetricDifference, group: Sentence) -> Sentence:
     """``The challenger's gap in positive decisions for sex = f is 3 points smaller (95 % interval 1 to 5 smaller).``"""
+    title = _lower(BY_NAME[metric.metric].title)
+    if metric.not_compared is NotCompared.WITHHELD:
+        return say(f"The change in {title} for ", group, " is withheld.")
     if metric.difference is None or metric.champion is None or metric.challenger is None:
         return why_not(metric)
-    title = _lower(BY_NAME[metric.metric].title)
     if metric.metric not in SHARES:
         return _value_sentence(metric, title, group, metric.champion, metric.challenger)
     gap = _Gap(metric.champion, metric.challenger)
     if gap.turns:
         return _turned_sentence(metric, title, group, gap)
-    edges = _edges(metric)
+    edges = edges_of(metric)
     change = gap.sign * metric.difference
     head = say(f"The challenger's gap in {title} for ", group, " is ")
     limits = "" if metric.interval is None else _limits(metric.interval, gap.sign, edges)
@@ -137,7 +142,7 @@ def difference_sentence(metric: MetricDifference, group: Sentence) -> Sentence:
 
 
 def _turned_sentence(metric: MetricDifference, title: str, group: Sentence, gap: _Gap) -> Sentence:
-    edges = _edges(metric)
+    edges = edges_of(metric)
     before, after, moved = _adding_up(gap, edges)
     interval = ""
     if metric.interval is not None:
@@ -197,11 +202,6 @@ def _unit(text: str) -> str:
     return "point" if text in ("1", "less than 1") else "points"
 
 
-def _edges(metric: MetricDifference) -> tuple[float, ...]:
-    found = metric.evidence
-    return () if found is None else tuple(edge for edge in (found.low, found.high) if edge is not None)
-
-
 def _lower(title: str) -> str:
     return title[0].lower() + title[1:]
 
@@ -241,6 +241,8 @@ def _why_open(metric: MetricDifference, tests: int) -> str:
         return f"the interval reaches both into {allowed} and out of it"
     if metric.reason is Reason.FAMILY:
         return f"taken alone it would be decided against {allowed}, but among {tests} checks it can be chance"
+    if metric.reason is Reason.WITHHELD:
+        return "the reason is not shown either"
     return REASONS[metric.reason] if metric.reason is not None else "the reason was not recorded"
 
 

@@ -7,18 +7,16 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clarify.bias.catalog import BY_NAME
-from clarify.report.charts import scales_of
-from clarify.report.forest import Scale
-from clarify.report.judged import allowed_text
+from clarify.report.forest import Frame, Placed, drawn_x, is_in_view
 from clarify.report.names import Names
-from clarify.report.normalised import Ends, Places, Row, is_seen, places_of, share_of_view, shortlist
-from clarify.report.overview import subject, verdict_sentence
-from clarify.report.selection import Group, Measured, group_words, groups_of
-from clarify.report.summary import missing_text, rows_text, value_text
+from clarify.report.overview import verdict_sentence
+from clarify.report.selection import Group, group_words, groups_of
+from clarify.report.shortlist import Row, shortlist
+from clarify.report.small_views import allowed_or_none, check_name, sizes_text, title_of
+from clarify.report.summary import missing_text, value_text
 from clarify.report.text_forest import word_of
 from clarify.report.view import names_of
-from clarify.report.words import plain, say, some
+from clarify.report.words import plain, some
 from clarify.results import AnalysisResult, Verdict
 
 if TYPE_CHECKING:
@@ -28,7 +26,8 @@ MOST_ROWS = 24
 WIDTH_PX = 1200
 _DPI = 100
 _TOP, _GROUP, _ROW, _BOTTOM = 132, 34, 27, 40
-_NAME_X, _GLYPH, _VALUE_X, _ALLOWED_X, _VERDICT_X = 30, (330, 630), 650, 870, 1040
+_NAME_X, _GLYPH_X, _VALUE_X, _ALLOWED_X, _VERDICT_X = 30, 322, 650, 870, 1040
+FRAME = Frame(width=316, margin=8, y=_ROW // 2)
 _INK, _MUTED, _RULE, _AXIS, _BAND, _EDGE = "#15181C", "#565E68", "#D8DCE1", "#747D88", "#E4E9EE", "#6E7985"
 _MARK = "#1F3A5F"
 _COLOURS = {Verdict.PASS: "#00558C", Verdict.VIOLATION: "#A3310B", Verdict.INCONCLUSIVE: "#665000"}
@@ -57,7 +56,7 @@ def forest_png(result: AnalysisResult) -> bytes:
         sheet = _Sheet(figure.add_axes((0, 0, 1, 1)), canvas.get_renderer(), _Fonts.own())
         sheet.axes.set(xlim=(0, WIDTH_PX), ylim=(height, 0))
         sheet.axes.axis("off")
-        _draw_head(sheet, result, names)
+        _draw_head(sheet, result)
         y = _draw_rows(sheet, chosen.rows, names)
         if chosen.left_out:
             sheet.text(_NAME_X, y + 22, f"{some(chosen.left_out, 'more check', 'more checks')} in the report", _MUTED)
@@ -147,13 +146,12 @@ class _Sheet:
                        markeredgewidth=1.6)  # fmt: skip
 
 
-def _draw_head(sheet: _Sheet, result: AnalysisResult, names: Names) -> None:
-    title = plain(say(subject(result, names), f", on {some(result.dataset.rows, 'row', 'rows')}"))
-    sheet.text(_NAME_X, 28, title, points=15, bold=True, most=WIDTH_PX - 2 * _NAME_X)
+def _draw_head(sheet: _Sheet, result: AnalysisResult) -> None:
+    sheet.text(_NAME_X, 28, plain(title_of(result)), points=15, bold=True, most=WIDTH_PX - 2 * _NAME_X)
     said = plain(verdict_sentence(result))
     sheet.lines(_NAME_X, 58, said, points=10.5, most=WIDTH_PX - 2 * _NAME_X, at_most=2)
     heads = (
-        (_NAME_X, "Check"), (_GLYPH[0], "◂ has more"), (_GLYPH[1] - 70, "has less ▸"),
+        (_NAME_X, "Check"), (_GLYPH_X + 8, "◂ has more"), (_GLYPH_X + FRAME.width - 78, "has less ▸"),
         (_VALUE_X, "Value (95 % interval)"), (_ALLOWED_X, "You allow"), (_VERDICT_X, "Verdict"),
     )  # fmt: skip
     for x, text in heads:
@@ -162,12 +160,11 @@ def _draw_head(sheet: _Sheet, result: AnalysisResult, names: Names) -> None:
 
 def _draw_rows(sheet: _Sheet, rows: tuple[Row, ...], names: Names) -> float:
     y = float(_TOP)
-    scales = scales_of(row.measured.metric for row in rows)
     for i, row in enumerate(rows):
         if _starts_group(rows, i):
             _draw_group(sheet, row.group, names, y)
             y += _GROUP
-        _draw_row(sheet, row.measured, scales[row.measured.metric.name], y + _ROW / 2)
+        _draw_row(sheet, row, y + _ROW / 2)
         y += _ROW
     return y
 
@@ -175,49 +172,46 @@ def _draw_rows(sheet: _Sheet, rows: tuple[Row, ...], names: Names) -> float:
 def _draw_group(sheet: _Sheet, group: Group, names: Names, y: float) -> None:
     sheet.line([_NAME_X, WIDTH_PX - _NAME_X], [y + 3, y + 3], _RULE, 0.8)
     sheet.text(_NAME_X, y + 20, plain(group_words(group, names)), bold=True, points=10, most=580)
-    sizes = f"{rows_text(group.counts.d)} rows · others {rows_text(group.counts.a)} rows"
-    sheet.text(_VALUE_X, y + 20, sizes, _MUTED)
+    sheet.text(_VALUE_X, y + 20, sizes_text(group), _MUTED)
 
 
-def _draw_row(sheet: _Sheet, measured: Measured, scale: Scale, y: float) -> None:
-    metric, judgement, places = measured.metric, measured.judgement, places_of(measured, scale)
-    sheet.text(_NAME_X, y, f"{BY_NAME[metric.name].title} ({metric.name})", most=_GLYPH[0] - _NAME_X - 10)
-    if places is None:
-        sheet.text(_GLYPH[0], y, missing_text(measured), _MUTED, most=_ALLOWED_X - _GLYPH[0] - 10)
+def _draw_row(sheet: _Sheet, row: Row, y: float) -> None:
+    measured = row.measured
+    sheet.text(_NAME_X, y, check_name(measured), most=_GLYPH_X - _NAME_X)
+    if measured.metric.value is None:
+        sheet.text(_GLYPH_X + 8, y, missing_text(measured), _MUTED, most=_ALLOWED_X - _GLYPH_X - 18)
     else:
-        _draw_glyph(sheet, places, judgement.verdict if judgement is not None else None, y)
+        _draw_glyph(sheet, row.placed, row.verdict, y)
         sheet.text(_VALUE_X, y, value_text(measured), most=_ALLOWED_X - _VALUE_X - 10)
-    allowed = "none declared" if judgement is None else allowed_text(judgement)
-    sheet.text(_ALLOWED_X, y, allowed, most=_VERDICT_X - _ALLOWED_X - 10)
-    colour = _MUTED if judgement is None else _COLOURS[judgement.verdict]
+    sheet.text(_ALLOWED_X, y, allowed_or_none(measured), most=_VERDICT_X - _ALLOWED_X - 10)
+    colour = _MUTED if row.verdict is None else _COLOURS[row.verdict]
     sheet.text(_VERDICT_X, y, word_of(measured), colour, bold=True)
 
 
-def _draw_glyph(sheet: _Sheet, places: Places, verdict: Verdict | None, y: float) -> None:
+def _draw_glyph(sheet: _Sheet, drawn: Placed, verdict: Verdict | None, y: float) -> None:
+    """The page's glyph: the same places, in the same order, off the limits by the same least gap."""
+
+    def x(at: float) -> float:
+        return _GLYPH_X + drawn_x(at, drawn.limits, FRAME)
+
+    def upright(at: float, half: float, colour: str, width: float, *, dotted: bool = False) -> None:
+        if is_in_view(at):
+            sheet.line([x(at)] * 2, [y - half, y + half], colour, width, dotted=dotted)
+
     colour = _COLOURS[verdict] if verdict is not None else _MARK
-    if places.band is not None:
-        sheet.axes.fill_between([_x(u) for u in places.band], y - 11, y + 11, color=_BAND, linewidth=0)
-        for edge in filter(is_seen, places.band):
-            sheet.line([_x(edge)] * 2, [y - 11, y + 11], _EDGE, 1)
-    if is_seen(places.ideal):
-        sheet.line([_x(places.ideal)] * 2, [y - 11, y + 11], _AXIS, 1, dotted=True)
-    for ends, width in ((places.thin, 1.3), (places.thick, 3.2)):
+    if drawn.band is not None:
+        sheet.axes.fill_between([x(at) for at in drawn.band], y - 11, y + 11, color=_BAND, linewidth=0)
+    upright(drawn.ideal, 11, _AXIS, 1, dotted=True)
+    for limit in drawn.limits:
+        upright(limit, 11, _EDGE, 1)
+    for ends, width in ((drawn.thin, 1.3), (drawn.thick, 3.2)):
         if ends is not None:
-            sheet.line([_x(ends[0]), _x(ends[1])], [y, y], colour, width)
-            _draw_ends(sheet, ends, y, colour, capped=ends is places.thin)
-    if is_seen(places.value):
-        filled = verdict is not Verdict.INCONCLUSIVE
-        sheet.mark(_x(places.value), y, _MARKS[verdict], colour, filled=filled)
-
-
-def _draw_ends(sheet: _Sheet, ends: Ends, y: float, colour: str, *, capped: bool) -> None:
-    """Caps where the deciding interval ends, arrow heads where any bar leaves the view."""
-    for u, arrow in zip(ends, ("<", ">"), strict=True):
-        if not is_seen(u):
-            sheet.mark(_x(u), y, arrow, colour)
-        elif capped:
-            sheet.line([_x(u)] * 2, [y - 5, y + 5], colour, 1.3)
-
-
-def _x(u: float) -> float:
-    return _GLYPH[0] + share_of_view(u) * (_GLYPH[1] - _GLYPH[0])
+            sheet.line([x(at) for at in ends], [y, y], colour, width)
+    for end in drawn.thin or ():
+        upright(end, 5, colour, 1.3)
+    low, high = drawn.reach or (0.0, 1.0)
+    for arrow, end, is_beyond in (("<", 0.0, low < 0), (">", 1.0, high > 1)):
+        if is_beyond:
+            sheet.mark(x(end), y, arrow, colour)
+    if drawn.value is not None and is_in_view(drawn.value):
+        sheet.mark(x(drawn.value), y, _MARKS[verdict], colour, filled=verdict is not Verdict.INCONCLUSIVE)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from clarify.bias.catalog import BY_NAME
 from clarify.report import numbers
-from clarify.report.names import clean
+from clarify.report.names import Names
 from clarify.report.selection import RECOMMENDED
-from clarify.report.words import Sentence, name, named_group, say, some, strong, why_undefined
+from clarify.report.words import NOT_SHOWN, Sentence, name, named_group, say, some, strong, why_undefined
 from clarify.results import (
     AnalysisResult,
     CellBias,
@@ -24,7 +24,7 @@ from clarify.results import (
 )
 
 MOST_ROWS = 200
-WITHHELD = "not shown"
+REST = "rest"                            # an Intersection's own word for the rows outside the listed values
 OUTCOMES = {"label": "label", "prediction": "predicted value", "error": "predicted value minus label"}
 
 
@@ -48,24 +48,38 @@ class FurtherTable:
     n_rows: int
 
 
-def further_tables(result: AnalysisResult) -> tuple[FurtherTable, ...]:
+def names_of_looks(result: AnalysisResult) -> Iterator[str]:
+    """Every name from outside that these tables show."""
+    for crossed in result.intersections:
+        yield from crossed.facets
+        yield from (group for cell in crossed.cells for group in cell.groups if group != REST)
+    for segment in result.segments:
+        yield from (segment.column, _called(segment))
+        yield from (text for pair, _ in _by_group(segment.pre_training, segment.post_training) for text in pair)
+    for worst in result.classes.worst if result.classes is not None else ():
+        yield from (worst.facet, worst.value_or_threshold, worst.label_value)
+    for gap in result.outcome_gaps:
+        yield from (gap.facet, gap.value_or_threshold)
+
+
+def further_tables(result: AnalysisResult, names: Names) -> tuple[FurtherTable, ...]:
     """Every table of this kind that the result has something for."""
     return (
-        *(_intersection(crossed) for crossed in result.intersections),
-        *_segments(result.segments),
-        *(_worst_classes(result.classes) if result.classes is not None else ()),
-        *_outcome_gaps(result.outcome_gaps),
+        *(_intersection(crossed, names) for crossed in result.intersections),
+        *_segments(result.segments, names),
+        *(_worst_classes(result.classes, names) if result.classes is not None else ()),
+        *_outcome_gaps(result.outcome_gaps, names),
     )
 
 
-def _intersection(crossed: Intersection) -> FurtherTable:
+def _intersection(crossed: Intersection, names: Names) -> FurtherTable:
     measured = [_metrics(cell.pre_training, cell.post_training) for cell in crossed.cells]
     shown = _shown(measured)
     rows = [
-        FurtherRow(_cell_words(crossed.facets, cell.groups), (_rows(cell), *_values(metrics, shown)))
+        FurtherRow(_cell_words(crossed.facets, cell.groups, names), (_rows(cell), *_values(metrics, shown)))
         for cell, metrics in zip(crossed.cells, measured, strict=True)
     ]
-    heading = say("Crossed: ", *(say(" and " if i else "", name(clean(f))) for i, f in enumerate(crossed.facets)))
+    heading = say("Crossed: ", *(say(" and " if i else "", name(names[f])) for i, f in enumerate(crossed.facets)))
     unknown = some(crossed.unknown_rows, "row has", "rows have")
     intro = f"Each cell against all rows outside it. {unknown} no known value of one of the facets and lie in no cell."
     return _table(heading, intro, "Cell", (("Rows", "rows of the cell"), *_columns(shown)), rows)
@@ -74,19 +88,23 @@ def _intersection(crossed: Intersection) -> FurtherTable:
 def _rows(cell: CellBias) -> str:
     measured = cell.post_training or cell.pre_training
     is_hidden = measured is not None and measured.counts.d.fewer_than > 0
-    return WITHHELD if is_hidden else numbers.count(cell.rows)
+    return NOT_SHOWN if is_hidden else numbers.count(cell.rows)
 
 
-def _cell_words(facets: Sequence[str], groups: Sequence[str]) -> Sentence:
+def _cell_words(facets: Sequence[str], groups: Sequence[str], names: Names) -> Sentence:
     pairs = zip(facets, groups, strict=True)
-    return say(*(say(", " if i else "", _member(clean(f), clean(g))) for i, (f, g) in enumerate(pairs)))
+    return say(*(say(", " if i else "", _member(facet, group, names)) for i, (facet, group) in enumerate(pairs)))
 
 
-def _member(facet: str, group: str) -> Sentence:
-    return say("other ", name(facet)) if group == "rest" else named_group(facet, group)
+def _member(facet: str, group: str, names: Names) -> Sentence:
+    return say("other ", name(names[facet])) if group == REST else named_group(names[facet], names[group])
 
 
-def _segments(segments: Sequence[SegmentBias]) -> Iterator[FurtherTable]:
+def _called(segment: SegmentBias) -> str:
+    return segment.alias or segment.segment
+
+
+def _segments(segments: Sequence[SegmentBias], names: Names) -> Iterator[FurtherTable]:
     by_column: dict[str, list[SegmentBias]] = {}
     for segment in segments:
         by_column.setdefault(segment.column, []).append(segment)
@@ -95,14 +113,14 @@ def _segments(segments: Sequence[SegmentBias]) -> Iterator[FurtherTable]:
         shown = _shown([metrics for *_, metrics in lines])
         rows = [
             FurtherRow(
-                say(name(clean(segment.alias or segment.segment)), ": ", named_group(clean(facet), clean(group))),
+                say(name(names[_called(segment)]), ": ", named_group(names[facet], names[group])),
                 (numbers.count(segment.rows), *_values(metrics, shown)),
             )
             for segment, (facet, group), metrics in lines
         ]  # fmt: skip
         intro = "Every facet within each segment; the last segment holds the rows that no other one names."
         columns = (("Rows", "rows of the segment"), *_columns(shown))
-        yield _table(say("Segments of ", name(clean(column))), intro, "Segment and group", columns, rows)
+        yield _table(say("Segments of ", name(names[column])), intro, "Segment and group", columns, rows)
 
 
 Metrics = dict[str, MetricValue]
@@ -134,8 +152,8 @@ def _values(metrics: Metrics, shown: Sequence[str]) -> tuple[str, ...]:
 
 
 def _value(metric: MetricValue) -> str:
-    if metric.undefined_because is Reason.WITHHELD:
-        return WITHHELD
+    if metric.is_withheld:
+        return NOT_SHOWN
     if metric.value is None:
         return f"undefined: {why_undefined(metric)}"
     return f"{numbers.decimal(metric.value)}{_limits(metric.interval)}"
@@ -145,11 +163,11 @@ def _limits(interval: Interval | None) -> str:
     return "" if interval is None else f" ({numbers.interval(interval)})"
 
 
-def _worst_classes(section: ClassSection) -> Iterator[FurtherTable]:
+def _worst_classes(section: ClassSection, names: Names) -> Iterator[FurtherTable]:
     rows = [
         FurtherRow(
-            say(named_group(clean(worst.facet), clean(worst.value_or_threshold)), ": ", strong(worst.metric)),
-            (clean(worst.label_value), f"{numbers.decimal(worst.value)}{_limits(worst.interval)}"),
+            say(named_group(names[worst.facet], names[worst.value_or_threshold]), ": ", strong(worst.metric)),
+            (names[worst.label_value], f"{numbers.decimal(worst.value)}{_limits(worst.interval)}"),
         )
         for worst in section.worst
     ]
@@ -162,13 +180,13 @@ def _worst_classes(section: ClassSection) -> Iterator[FurtherTable]:
     yield _table(say("One class against the others"), intro, "Group and metric", columns, rows)
 
 
-def _outcome_gaps(gaps: Sequence[OutcomeGap]) -> Iterator[FurtherTable]:
+def _outcome_gaps(gaps: Sequence[OutcomeGap], names: Names) -> Iterator[FurtherTable]:
     if not gaps:
         return
     levels = tuple(dict.fromkeys(q.level for gap in gaps for q in gap.quantiles))
     rows = [
         FurtherRow(
-            say(named_group(clean(gap.facet), clean(gap.value_or_threshold)), f": {OUTCOMES[gap.outcome]}"),
+            say(named_group(names[gap.facet], names[gap.value_or_threshold]), f": {OUTCOMES[gap.outcome]}"),
             (_gap_rows(gap), _mean_gap(gap), *_quantiles(gap, levels)),
         )
         for gap in gaps
@@ -184,13 +202,13 @@ def _outcome_gaps(gaps: Sequence[OutcomeGap]) -> Iterator[FurtherTable]:
 
 def _gap_rows(gap: OutcomeGap) -> str:
     if gap.undefined_because is Reason.WITHHELD:
-        return WITHHELD
+        return NOT_SHOWN
     return f"{numbers.count(gap.rows_d)} / {numbers.count(gap.rows_a)}"
 
 
 def _mean_gap(gap: OutcomeGap) -> str:
     if gap.undefined_because is Reason.WITHHELD:
-        return WITHHELD
+        return NOT_SHOWN
     return "undefined" if gap.gap is None else f"{numbers.decimal(gap.gap)}{_limits(gap.interval)}"
 
 

@@ -106,6 +106,8 @@ def _why(judgement: Judgement, section: VerdictSection, *, beside_chart: bool) -
         return f"the interval reaches both into the range you allow ({allowed_text(judgement)}) and out of it"
     if judgement.reason is Reason.FAMILY:
         return _chance(judgement, section, beside_chart=beside_chart)
+    if judgement.reason is Reason.WITHHELD:
+        return "the reason is not shown either"
     if beside_chart and judgement.reason is Reason.EMPTY_FACET:
         return "the group is empty"
     if beside_chart and judgement.reason is Reason.SINGLE_GROUP:
@@ -159,21 +161,21 @@ def detectable_words(judgement: Judgement, counts: FacetCounts | None = None, *,
 
 
 def smallest_seen(judgement: Judgement) -> str:
-    """``a gap above 19 points``: the smallest change that would have been reported, in the direction of the value.
+    """``19 or more``: the smallest change that would have been reported reliably, in points as the gap beside it is.
 
-    Where there is none in this direction the one in the other; empty where there is none at all.
+    In the direction of the value; where there is none, in the other; ``below 0.62 or above 1.61`` of what is no gap.
+    Empty where there is none at all.
     """
     change = judgement.detectable
     if change is None:
         return ""
     if not _is_gap(judgement, change):
-        return _reliable_values(judgement, change)
+        return _seen_values(change)
     ahead, back = _sides(judgement, change)
     seen = back.seen if ahead.seen is None else ahead.seen
     if seen is None:
         return ""
-    where = " in the other direction" if ahead.seen is None else ""
-    return f"a gap above {numbers.points_unit(numbers.points_at_least(seen))}{where}"
+    return f"{numbers.points_at_least(seen)} or more{' the other way' if ahead.seen is None else ''}"
 
 
 def _is_gap(judgement: Judgement, change: DetectableChange) -> bool:
@@ -245,12 +247,16 @@ def _bound(share_a: float, side: _Side, judgement: Judgement) -> str:
 
 def _reliable_values(judgement: Judgement, change: DetectableChange) -> str:
     """``a value below 0.62 or above 1.60``; empty where nothing would be seen."""
-    found = [
+    seen = _seen_values(change)
+    return f"a {_what(judgement)} {seen}" if seen else ""
+
+
+def _seen_values(change: DetectableChange) -> str:
+    return " or ".join(
         f"{word} {_rounded_out(value, up=word == 'above')}"
         for word, value in (("below", change.below), ("above", change.above))
         if value is not None
-    ]
-    return f"a {_what(judgement)} {' or '.join(found)}" if found else ""
+    )
 
 
 def _what(judgement: Judgement) -> str:

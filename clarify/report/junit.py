@@ -11,6 +11,7 @@ from clarify.errors import ClarifyError
 from clarify.report.judged import decision_sentence
 from clarify.report.names import LONGEST_DETAIL, Names, clean
 from clarify.report.selection import Group, Measured, group_words, groups_of
+from clarify.report.small_views import check_name
 from clarify.report.summary import missing_text, value_text
 from clarify.report.view import names_of
 from clarify.report.words import metric_sentence, plain, say, why_undefined
@@ -68,7 +69,7 @@ def _case(
         message = why_undefined(metric) if metric.value is None else "no allowed range was declared"
         SubElement(case, "skipped", message=_legal(f"{BY_NAME[metric.name].title}: {message}."))
         return case
-    title = f"{BY_NAME[metric.name].title} ({metric.name}) for "
+    title = f"{check_name(measured)} for "
     found_value = value_text(measured) or missing_text(measured)
     said = plain(say(title, who, f": {found_value}. ", decision_sentence(judgement, section)))
     outcome = _outcome(judgement, fail_on)

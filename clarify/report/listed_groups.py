@@ -10,14 +10,13 @@ from clarify.report.charts import share_text
 from clarify.report.names import Names
 from clarify.report.rates import SHARES, Share
 from clarify.report.selection import Group, group_words
-from clarify.report.words import Sentence, name, named_group, say, some
+from clarify.report.words import Sentence, name, named_group, row_count, say, some
 from clarify.results import ColumnSummary, GroupCounts
 
 FEWEST_LISTED = 3
 SMALLEST_SHARE = 0.02
 """Groups with a smaller share of the rows stay out of the ratios, as New York City's Local Law 144 allows."""
 
-NOT_SHOWN = "not shown"
 UNDER_SHARE = "excluded from ratios"
 
 
@@ -82,12 +81,12 @@ def _table(facet: str, groups: Sequence[Group], names: Names) -> FacetTable:
     enough = [_is_enough(group) for group in groups]
     highest = max((s.value for s, is_enough in zip(shares, enough, strict=True) if s and is_enough), default=0.0)
     rows = [
-        ListedRow(group_words(group, names), _rows(group.counts.d), _rate(share, group.counts.d),
+        ListedRow(group_words(group, names), row_count(group.counts.d), _rate(share, group.counts.d),
                   _ratio(share, highest, is_enough=is_enough))
         for group, share, is_enough in zip(groups, shares, enough, strict=True)
     ]  # fmt: skip
     unknown = groups[0].counts.unknown
-    rows.append(ListedRow(say(name(names[facet]), " unknown"), _rows(unknown), "–", "–"))
+    rows.append(ListedRow(say(name(names[facet]), " unknown"), row_count(unknown), "–", "–"))
     return FacetTable(say(name(names[facet])), phrase.heading, tuple(rows), _note(groups, enough))
 
 
@@ -99,10 +98,6 @@ def _is_enough(group: Group) -> bool:
     """Whether the group holds enough of the rows whose value is known to take part in the ratios."""
     known = group.counts.d.rows + group.counts.a.rows
     return known > 0 and group.counts.d.rows >= SMALLEST_SHARE * known and not group.counts.d.fewer_than
-
-
-def _rows(counts: GroupCounts) -> str:
-    return NOT_SHOWN if counts.fewer_than else numbers.count(counts.rows)
 
 
 def _rate(share: Share | None, counts: GroupCounts) -> str:

@@ -9,15 +9,14 @@ from itertools import groupby
 
 from clarify.bias.catalog import BY_NAME
 from clarify.records import BiasDrift, SeriesDrift, Status
-from clarify.report import numbers
 from clarify.report.forest import coordinate
 from clarify.report.judged import Chip
 from clarify.report.monitor_marks import circle, triangle
 from clarify.report.monitor_scales import View, view_of
 from clarify.report.monitor_tables import Cell, between, by_urgency, chip_of, limits, meter, number, status_of
 from clarify.report.names import clean
-from clarify.report.words import REASONS, Sentence, named_group, some
-from clarify.results import GroupCounts, Interval
+from clarify.report.words import REASONS, Sentence, named_group, row_count, rows_text, some
+from clarify.results import Interval
 
 MOST_ROWS = 24
 WIDTH, _MARGIN, _MIDDLE = 200, 8.0, 12.0
@@ -87,17 +86,9 @@ def _groups(drift: BiasDrift, series: Sequence[SeriesDrift]) -> Iterator[NowGrou
     ordered = sorted(series, key=lambda one: places.index((one.facet, one.value_or_threshold)))
     for place, found in groupby(ordered, key=lambda one: (one.facet, one.value_or_threshold)):
         counts = sizes.get(place)
-        told = "" if counts is None else f"{_rows(counts.d)} · others {_size(counts.a)}"
+        told = "" if counts is None else f"{rows_text(counts.d)} · others {row_count(counts.a)}"
         rows = by_urgency(found, drift.rule)
         yield NowGroup(named_group(*map(clean, place)), told, tuple(_row(one, drift) for one in rows))
-
-
-def _rows(counts: GroupCounts) -> str:
-    return f"{_size(counts)} {'row' if counts.rows == 1 else 'rows'}"
-
-
-def _size(counts: GroupCounts) -> str:
-    return f"under {counts.fewer_than}" if counts.fewer_than else numbers.count(counts.rows)
 
 
 def _row(series: SeriesDrift, drift: BiasDrift) -> NowRow:

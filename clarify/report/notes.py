@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from clarify.report import numbers
@@ -14,9 +15,9 @@ from clarify.report.judged import promise
 from clarify.report.limits import DEFAULT, Limits, not_drawn
 from clarify.report.names import Names, clean, without_secrets
 from clarify.report.provenance import Provenance, utc_text
-from clarify.report.selection import MOST_CARD_GROUPS, Group, undefined_metrics
-from clarify.report.words import Sentence, name, say, some, why_undefined
-from clarify.results import AnalysisResult, ExplanationSection, GroupCounts, VerdictSection
+from clarify.report.selection import MOST_CARD_GROUPS, Group, is_shown, undefined_metrics, withheld_metrics
+from clarify.report.words import NOT_SHOWN, REASONS, Sentence, name, row_count, say, some, why_undefined
+from clarify.results import AnalysisResult, ExplanationSection, GroupCounts, Reason, VerdictSection
 
 BASELINES = {
     "inline": "given in the configuration",
@@ -58,8 +59,9 @@ def left_out(
         *_unknown_outcomes(groups),
         *_hidden(groups),
         *_undefined(groups),
+        *_withheld(groups),
         *_missing_values(result),
-        *_failed_expectations(result),
+        *_failed_expectations(result, names),
         *_unexplained(result),
         *_not_drawn(result, groups),
         *(LeftOut(found.what, found.how_many, found.why) for found in not_drawn(result, limits)),
@@ -69,14 +71,15 @@ def left_out(
 def _unknown_facets(groups: tuple[Group, ...], names: Names) -> tuple[LeftOut, ...]:
     unknown = {group.facet: group.counts.unknown for group in groups}
     return tuple(
-        LeftOut(say("Rows without a value of ", name(names[facet])), _how_many(counts),
-                "they belong to neither group" if counts.rows or counts.fewer_than else "none missing")
+        LeftOut(say("Rows without a value of ", name(names[facet])), row_count(counts), _why_unknown(counts))
         for facet, counts in unknown.items()
-    )  # fmt: skip
+    )
 
 
-def _how_many(counts: GroupCounts) -> str:
-    return "not shown" if counts.fewer_than else numbers.count(counts.rows)
+def _why_unknown(counts: GroupCounts) -> str:
+    if counts.fewer_than:
+        return REASONS[Reason.WITHHELD]
+    return "they belong to neither group" if counts.rows else "none missing"
 
 
 def _hidden(groups: tuple[Group, ...]) -> tuple[LeftOut, ...]:
@@ -84,18 +87,18 @@ def _hidden(groups: tuple[Group, ...]) -> tuple[LeftOut, ...]:
     hidden = [group for group in groups if group.counts.d.fewer_than or group.counts.a.fewer_than]
     if not hidden:
         return ()
-    why = "a count is too small to be shown, or would tell one that is"
-    return (LeftOut(say("Groups whose counts are not shown"), numbers.count(len(hidden)), why),)
+    how_many = numbers.count(len(hidden))
+    return (LeftOut(say("Groups whose counts are not shown"), how_many, REASONS[Reason.WITHHELD]),)
 
 
 def _unknown_outcomes(groups: tuple[Group, ...]) -> tuple[LeftOut, ...]:
-    shown = next((group for group in groups if not any(side.fewer_than for side in _sides(group))), None)
-    if shown is None:
+    """Of all rows, so any group that is shown can tell; without one nobody is told, which is not the same as none."""
+    if not groups:
         return ()
-    found = [_unknown("Rows without a label", sum(c.unknown_labels for c in _sides(shown)))]
-    if shown.has_predictions:
-        n_without = sum(c.unknown_predictions for c in _sides(shown))
-        found.append(_unknown("Rows without a predicted label", n_without))
+    shown = next(filter(is_shown, groups), None)
+    found = [_unknown("Rows without a label", shown, lambda counts: counts.unknown_labels)]
+    if groups[0].has_predictions:
+        found.append(_unknown("Rows without a predicted label", shown, lambda counts: counts.unknown_predictions))
     return tuple(found)
 
 
@@ -103,7 +106,10 @@ def _sides(group: Group) -> tuple[GroupCounts, GroupCounts, GroupCounts]:
     return group.counts.a, group.counts.d, group.counts.unknown
 
 
-def _unknown(what: str, count: int) -> LeftOut:
+def _unknown(what: str, group: Group | None, counted: Callable[[GroupCounts], int]) -> LeftOut:
+    if group is None:
+        return LeftOut(say(what), NOT_SHOWN, REASONS[Reason.WITHHELD])
+    count = sum(map(counted, _sides(group)))
     why = "metrics that need it do not count them" if count else "none missing"
     return LeftOut(say(what), numbers.count(count), why)
 
@@ -111,6 +117,13 @@ def _unknown(what: str, count: int) -> LeftOut:
 def _undefined(groups: tuple[Group, ...]) -> tuple[LeftOut, ...]:
     reasons = Counter(why_undefined(metric) for _, metric in undefined_metrics(groups))
     return tuple(LeftOut(say("Metrics without a value"), numbers.count(n), why) for why, n in reasons.most_common())
+
+
+def _withheld(groups: tuple[Group, ...]) -> tuple[LeftOut, ...]:
+    n_hidden = len(withheld_metrics(groups))
+    if not n_hidden:
+        return ()
+    return (LeftOut(say("Metrics that are not shown"), numbers.count(n_hidden), REASONS[Reason.WITHHELD]),)
 
 
 def _missing_values(result: AnalysisResult) -> tuple[LeftOut, ...]:
@@ -122,10 +135,10 @@ def _missing_values(result: AnalysisResult) -> tuple[LeftOut, ...]:
     return (LeftOut(say(what), numbers.count(nulls), "counted as unknown, or given to the model as missing"),)
 
 
-def _failed_expectations(result: AnalysisResult) -> tuple[LeftOut, ...]:
+def _failed_expectations(result: AnalysisResult, names: Names) -> tuple[LeftOut, ...]:
     return tuple(
         LeftOut(
-            say("Rows that break an expectation on ", name(clean(outcome.column))),
+            say("Rows that break an expectation on ", name(names[outcome.column])),
             numbers.count(outcome.unexpected),
             clean(outcome.detail or outcome.expectation, longest=200),
         )

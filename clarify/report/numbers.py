@@ -85,11 +85,6 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
-def fewer_than(number: int) -> str:
-    """A count that is not shown."""
-    return f"< {count(number)}"
-
-
 def percent(share: float) -> str:
     """One decimal, and never 0.0 % or 100.0 % unless exactly so."""
     if 0 < share < 0.0005:

@@ -59,8 +59,8 @@ class RunRecord:
 
 
 @dataclass(frozen=True)
-class Provenance:
-    """All of it: what was analysed, by which code, on what, when."""
+class Origin:
+    """What was analysed, by which code, on what: the same for every run of it."""
 
     config_digest: str
     dataset_uri: str
@@ -70,6 +70,12 @@ class Provenance:
     model_digest: str | None
     code: CodeIdentity
     environment: Environment
+
+
+@dataclass(frozen=True)
+class Provenance(Origin):
+    """All of it: what was analysed, by which code, on what, when."""
+
     run: RunRecord
 
 

@@ -12,8 +12,7 @@ from clarify.report.encoding import from_plain, load
 from clarify.report.provenance import (
     PROVENANCE_VERSION,
     RUN_FIELDS,
-    CodeIdentity,
-    Environment,
+    Origin,
     Provenance,
     RunRecord,
 )
@@ -46,25 +45,11 @@ def read_provenance(content: bytes) -> Provenance:
         "code": {"version": code.get("version"), "digest": code.get("sha256")},
         "environment": {**parts["environment"], "packages": [list(pair) for pair in packages.items()]},
     }
-    read = from_plain(_Written, flat, field=field)
+    read = from_plain(Origin, flat, field=field)
     told = from_plain(_Told, {name: run.get(name) for name in RUN_FIELDS}, field=f"{field}.run")
     started, finished = _moment(run, "started_at", field), _moment(run, "finished_at", field)
     measured = tuple((name, _cost(value, f"{field}.run.costs.{name}")) for name, value in costs.items())
     return Provenance(**vars(read), run=RunRecord(started, finished, **vars(told), costs=measured))
-
-
-@dataclass(frozen=True)
-class _Written:
-    """What ``provenance.json`` says besides the run."""
-
-    config_digest: str
-    dataset_uri: str
-    dataset_digest: str
-    dataset_rows: int
-    model_uri: str | None
-    model_digest: str | None
-    code: CodeIdentity
-    environment: Environment
 
 
 @dataclass(frozen=True)

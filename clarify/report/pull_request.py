@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from clarify.bias.catalog import BY_NAME
-from clarify.report import numbers
 from clarify.report.judged import allowed_text
 from clarify.report.junit import FailOn
 from clarify.report.markdown import code_span, digest_span, escape, link, table, to_markdown
 from clarify.report.names import Names
-from clarify.report.normalised import is_withheld
-from clarify.report.overview import subject, verdict_sentence
+from clarify.report.overview import verdict_sentence
 from clarify.report.selection import Group, Measured, groups_of
-from clarify.report.summary import by_urgency, rows_text, value_text
+from clarify.report.small_views import check_name, title_of
+from clarify.report.summary import by_urgency, value_text
 from clarify.report.view import names_of
-from clarify.report.words import some
+from clarify.report.words import NOT_SHOWN, row_count, some
 from clarify.results import AnalysisResult, Judgement, Verdict
 
 MOST_ROWS = 20
@@ -34,7 +32,7 @@ def pull_request_markdown(
     """
     names, groups = names_of(result), groups_of(result)
     parts = [
-        f"### {to_markdown(subject(result, names))}, on {numbers.count(result.dataset.rows)} rows",
+        f"### {to_markdown(title_of(result))}",
         to_markdown(verdict_sentence(result)),
         *_table(groups, names),
         *_passed(groups),
@@ -88,10 +86,10 @@ def _row(group: Group, measured: Measured, judgement: Judgement, names: Names) -
         judgement.verdict,
         code_span(names[group.facet]),
         code_span(names[group.value]),
-        f"{BY_NAME[metric.name].title} ({metric.name})",
-        value_text(measured) or ("withheld" if is_withheld(measured) else "undefined"),
+        check_name(measured),
+        value_text(measured) or (NOT_SHOWN if metric.is_withheld else "undefined"),
         allowed_text(judgement),
-        f"{rows_text(counts.d)} / {rows_text(counts.a)}",
+        f"{row_count(counts.d)} / {row_count(counts.a)}",
     )
 
 

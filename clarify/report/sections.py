@@ -10,13 +10,12 @@ from clarify.report import numbers
 from clarify.report.charts import DifferenceChart, ShareChart, difference_chart, kind_of, share_chart
 from clarify.report.forest import Scale
 from clarify.report.judged import Chip, chip_of, decision_sentence, detectable_words, edges_of, state_sentence
-from clarify.report.listed_groups import NOT_SHOWN, FacetTable, facet_tables, other_value
+from clarify.report.listed_groups import FacetTable, facet_tables, other_value
 from clarify.report.names import LONGEST_DETAIL, Names, clean
-from clarify.report.selection import Group, Measured, first_metrics, group_words, other_metrics
-from clarify.report.words import OTHERS, Sentence, metric_sentence, name, say, some
+from clarify.report.selection import Group, Measured, first_metrics, group_words, is_small, other_metrics
+from clarify.report.words import NOT_SHOWN, OTHERS, Sentence, metric_sentence, name, say, some
 from clarify.results import ColumnSummary, GroupCounts, MetricValue, VerdictSection
 
-SMALL_GROUP = 50
 WHAT_IS_DRAWN = {
     "difference": "Difference", "balance": "Imbalance", "ratio": "Ratio of shares",
     "open": "Difference of ratios", "distance": "Distance, 0 is none",
@@ -229,7 +228,7 @@ def _in_words(measured: Measured, place: _Place) -> Sentence:
     if judgement is not None and place.verdicts is not None:
         decided = decision_sentence(judgement, place.verdicts, beside_chart=True)
         said.append(say(decided, detectable_words(judgement, counts, others=place.others)))
-    said.append(_small(measured))
+    said.append(_small(measured, place))
     return say(*(say(" " if i else "", part) for i, part in enumerate(filter(None, said))))
 
 
@@ -239,10 +238,9 @@ def _no_range(measured: Measured, place: _Place) -> Sentence:
     return say(" No allowed range was declared, so there is no verdict.") if is_alone else ()
 
 
-def _small(measured: Measured) -> Sentence:
+def _small(measured: Measured, place: _Place) -> Sentence:
     smaller = min(measured.counts.d.rows, measured.counts.a.rows)
-    is_shown = not (measured.counts.d.fewer_than or measured.counts.a.fewer_than)
-    if measured.metric.name != "CI" or not is_shown or not 0 < smaller < SMALL_GROUP:
+    if measured.metric.name != "CI" or not smaller or not is_small(measured.counts, place.verdicts):
         return ()
     return say(f"Every comparison for this group rests on {some(smaller, 'row', 'rows')}.")
 

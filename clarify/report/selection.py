@@ -20,6 +20,7 @@ from clarify.results import (
     Judgement,
     MetricValue,
     Verdict,
+    VerdictSection,
 )
 
 RECOMMENDED = ("CI", "DPL", "DPPL", "DI", "RD", "AD")
@@ -37,6 +38,7 @@ WORST_ROWS = 12
 MOST_CARD_GROUPS = 12
 MOST_TABLE_GROUPS = 200
 CLEAREST_ROWS = 12
+SMALL_GROUP = 50                              # where no policy says what small is
 
 
 @dataclass(frozen=True)
@@ -214,5 +216,27 @@ def _held_from_zero(interval: Interval | None) -> float:
 
 
 def undefined_metrics(groups: Iterable[Group]) -> tuple[tuple[Group, MetricValue], ...]:
-    """Every metric without a value, group by group."""
-    return tuple((group, m.metric) for group in groups for m in group.measured if m.metric.value is None)
+    """Every metric that has no value, group by group; what is only not shown may have one."""
+    return tuple(
+        (group, m.metric)
+        for group in groups
+        for m in group.measured
+        if m.metric.value is None and not m.metric.is_withheld
+    )
+
+
+def withheld_metrics(groups: Iterable[Group]) -> tuple[tuple[Group, MetricValue], ...]:
+    """Every metric that is not shown to this reader, group by group."""
+    return tuple((group, m.metric) for group in groups for m in group.measured if m.metric.is_withheld)
+
+
+def is_shown(group: Group) -> bool:
+    """Whether the counts of the group are given, of both sides and of the rows whose facet is unknown."""
+    return not any(side.fewer_than for side in (group.counts.a, group.counts.d, group.counts.unknown))
+
+
+def is_small(counts: FacetCounts, verdicts: VerdictSection | None) -> bool:
+    """Whether one side has fewer rows than the policy calls small; nobody can tell of one that is not shown."""
+    if counts.d.fewer_than or counts.a.fewer_than:
+        return False
+    return min(counts.d.rows, counts.a.rows) < (SMALL_GROUP if verdicts is None else verdicts.small_group)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from clarify.bias.catalog import BY_NAME
+from clarify.report.examined import subject
 from clarify.report.judged import allowed_text
-from clarify.report.overview import subject
 from clarify.report.selection import Group, Measured
-from clarify.report.summary import rows_text
 from clarify.report.view import names_of
-from clarify.report.words import Sentence, say, some
+from clarify.report.words import Sentence, rows_text, say, some
 from clarify.results import AnalysisResult
-
-HEADS = ("Check", "◂ has more", "has less ▸", "Value (95 % interval)", "You allow", "Verdict")
 
 
 def title_of(result: AnalysisResult) -> Sentence:
@@ -26,7 +23,7 @@ def check_name(measured: Measured) -> str:
 
 def sizes_text(group: Group) -> str:
     """``190 rows · others 810 rows``."""
-    return f"{rows_text(group.counts.d)} rows · others {rows_text(group.counts.a)} rows"
+    return f"{rows_text(group.counts.d)} · others {rows_text(group.counts.a)}"
 
 
 def allowed_or_none(measured: Measured) -> str:

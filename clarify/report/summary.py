@@ -7,25 +7,19 @@ from dataclasses import dataclass
 
 from clarify.bias.catalog import BY_NAME
 from clarify.report import numbers
+from clarify.report.examined import file_name, subject
+from clarify.report.found import found_attributions, found_gaps, found_violations
 from clarify.report.judged import allowed_text, edges_of
 from clarify.report.markdown import code_span, digest_span, fenced, link, listed, to_markdown
 from clarify.report.names import Names
-from clarify.report.normalised import is_withheld, shortlist
-from clarify.report.overview import (
-    file_name,
-    found_attributions,
-    found_gaps,
-    found_undecided,
-    found_violations,
-    subject,
-    undefined_findings,
-    verdict_sentence,
-)
+from clarify.report.overview import verdict_sentence
 from clarify.report.selection import Group, Measured, clearest_gaps, first_metrics, group_words, groups_of
+from clarify.report.shortlist import shortlist
 from clarify.report.text_forest import LEGEND, text_forest, word_of
+from clarify.report.undecided import found_undecided, undefined_findings, withheld_findings
 from clarify.report.view import names_of
-from clarify.report.words import REASONS, Sentence, metric_sentence, plain, say, why_undefined
-from clarify.results import AnalysisResult, GroupCounts
+from clarify.report.words import NOT_SHOWN, REASONS, Sentence, metric_sentence, plain, row_count, say, why_undefined
+from clarify.results import AnalysisResult
 
 __all__ = [
     "CheckRow",
@@ -44,7 +38,6 @@ MOST_VIOLATIONS = 10
 MOST_UNDECIDED = 5
 MOST_TABLE_ROWS = 200
 LONGEST_SUBJECT = 40
-WITHHELD = "withheld"
 
 
 @dataclass(frozen=True)
@@ -72,6 +65,7 @@ def findings(result: AnalysisResult) -> tuple[str, ...]:
         *found_gaps(groups, names, most=MOST_GAPS),
         *found_attributions(result, names),
         *(say("Undefined: ", sentence) for sentence in undefined_findings(groups, names)),
+        *(say("Not shown: ", sentence) for sentence in withheld_findings(groups, names)),
     )
     return tuple(plain(sentence) for sentence in sentences)
 
@@ -110,23 +104,18 @@ def by_urgency(group: Group) -> tuple[Measured, ...]:
 
 def _check_row(group: Group, measured: Measured, names: Names) -> CheckRow:
     metric, counts = measured.metric, measured.counts
-    withheld = WITHHELD if is_withheld(measured) else ""
+    hidden = NOT_SHOWN if measured.metric.is_withheld else ""
     return CheckRow(
         verdict=word_of(measured),
         facet=names[group.facet],
         group=names[group.value],
         check=f"{BY_NAME[metric.name].title} ({metric.name})",
-        value=_value(measured, numbers.CARD_DECIMALS) or withheld,
-        interval=_interval(measured, numbers.CARD_DECIMALS) or withheld,
+        value=_value(measured, numbers.CARD_DECIMALS) or hidden,
+        interval=_interval(measured, numbers.CARD_DECIMALS) or hidden,
         allowed="none declared" if measured.judgement is None else allowed_text(measured.judgement),
-        rows=f"{rows_text(counts.d)} / {rows_text(counts.a)}",
+        rows=f"{row_count(counts.d)} / {row_count(counts.a)}",
         why=_why(measured),
     )
-
-
-def rows_text(counts: GroupCounts) -> str:
-    """``1,000``, or ``< 10`` where the count is not shown."""
-    return numbers.fewer_than(counts.fewer_than) if counts.fewer_than else numbers.count(counts.rows)
 
 
 def value_text(measured: Measured) -> str:
@@ -146,8 +135,8 @@ def _interval(measured: Measured, decimals: int) -> str:
 
 
 def missing_text(measured: Measured) -> str:
-    """Why there is no number, for the place where it would stand: ``undefined: ...``, ``withheld``."""
-    return WITHHELD if is_withheld(measured) else f"undefined: {why_undefined(measured.metric)}"
+    """Why there is no number, for the place where it would stand: ``undefined: ...``, ``not shown``."""
+    return NOT_SHOWN if measured.metric.is_withheld else f"undefined: {why_undefined(measured.metric)}"
 
 
 def _why(measured: Measured) -> str:
@@ -170,6 +159,7 @@ def markdown_summary(result: AnalysisResult, *, report_uri: str = "", evidence: 
         *listed("Found", _found(result, groups, names)),
         *listed("Could not be decided", found_undecided(groups, names, most=MOST_UNDECIDED)),
         *listed("Undefined", undefined_findings(groups, names)),
+        *listed("Not shown", withheld_findings(groups, names)),
         *_forest(result, groups),
         *([link("Report", report_uri)] if report_uri else []),
         _digests(result, evidence),

@@ -49,6 +49,8 @@ from clarify.results import (
 )
 
 WITHHELD_CODE = "PAGE-WITHHELD"
+CROSSED_FACETS = "crossed facets"
+_PART_WITHHELD = "Some or all of this is withheld"
 _SETTINGS = (Reason.NO_GROUP_VARIABLE, Reason.NOT_COMPUTED, Reason.NON_NUMERIC_FEATURES, Reason.TOO_MANY_ROWS)
 """Why a metric is undefined whatever the counts are."""
 _UNDECIDED = (Reason.TOO_FEW, Reason.FAMILY)
@@ -92,15 +94,23 @@ def _told(before: AnalysisResult, after: AnalysisResult, kept_back: Withheld) ->
         if left < whole:
             yield Notice(
                 WITHHELD_CODE, part,
-                f"Some or all of this is withheld: it holds counts below {below}, or they could be worked out from it.",
+                f"{_PART_WITHHELD}: it holds counts below {below}, or they could be worked out from it.",
             )  # fmt: skip
+
+
+def is_part_withheld(result: AnalysisResult, part: str) -> bool:
+    """Whether something of this part, which was there, was taken out of a suppressed result."""
+    return any(
+        notice.code == WITHHELD_CODE and notice.field == part and notice.message.startswith(_PART_WITHHELD)
+        for notice in result.notices
+    )
 
 
 def _parts(result: AnalysisResult) -> tuple[tuple[str, int], ...]:
     """The parts of a result that suppression can shorten, and how much each holds."""
     facets = [facet for segment in result.segments for facet in (*segment.pre_training, *segment.post_training)]
     return (
-        ("crossed facets", len(result.intersections)),
+        (CROSSED_FACETS, len(result.intersections)),
         ("segments", len(facets) + len(result.segments)),
         ("classes", 0 if result.classes is None else len(result.classes.worst)),
         ("outcome gaps", len(result.outcome_gaps)),
@@ -144,7 +154,9 @@ def _facet(facet: FacetBias, kept_back: Withheld, flips: frozenset[Place]) -> Fa
         for metric in facet.metrics
     )
     shown_flips = facet.flips if place in flips and place not in kept_back.groups else None
-    return replace(facet, counts=_counts(facet, kept_back), metrics=metrics, strata=None, flips=shown_flips)
+    return replace(
+        facet, counts=_counts(facet, kept_back), metrics=metrics, strata=None, flips=shown_flips, sampled_flips=None
+    )
 
 
 def _is_held(place: Place, metric: str, kept_back: Withheld, flips: frozenset[Place]) -> bool:

@@ -65,7 +65,8 @@ def _shown_cell(cell: CellBias) -> CellBias:
 
 
 def _plain(facet: FacetBias) -> FacetBias:
-    return replace(facet, metrics=tuple(map(plain_metric, facet.metrics)), strata=None, flips=None)
+    metrics = tuple(map(plain_metric, facet.metrics))
+    return replace(facet, metrics=metrics, strata=None, flips=None, sampled_flips=None)
 
 
 def shown_segments(segments: Sequence[SegmentBias], kept_back: Withheld) -> tuple[SegmentBias, ...]:

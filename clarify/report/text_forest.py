@@ -7,33 +7,31 @@ import unicodedata
 from dataclasses import dataclass
 
 from clarify.report import numbers
-from clarify.report.charts import scales_of
-from clarify.report.forest import Scale
+from clarify.report.forest import Placed, is_in_view
 from clarify.report.judged import chip_of, edges_of
 from clarify.report.names import Names
-from clarify.report.normalised import VIEW, Axis, Row, axis_of, shortlist
 from clarify.report.selection import Measured, groups_of
+from clarify.report.shortlist import Row, shortlist
 from clarify.report.view import names_of
-from clarify.report.words import named_group
-from clarify.results import AnalysisResult, Interval, Judgement, MetricValue, Reason, Verdict
+from clarify.report.words import NOT_SHOWN, named_group
+from clarify.results import AnalysisResult, Judgement, MetricValue, Reason, Verdict
 
 MOST_ROWS = 12
 COLUMNS = 72
 CELLS = 23
-_SIDE, _INSIDE = 8, 5                     # of the cells: 8 outside, limit, 5 inside, limit, 8 outside
 _ACRONYM, _VALUE = 5, 7
 _WHO = COLUMNS - _ACRONYM - CELLS - _VALUE - len("INCONCLUSIVE") - 4
 _WIDE = {"W", "F"}
 _KEPT = 4                                 # letters at the end of a name: " #12" tells it from another
 
 OUTSIDE, INSIDE, LEFT, RIGHT, IDEAL = "░", "·", "[", "]", "┊"
-THIN, THICK, LEFT_CAP, RIGHT_CAP, FURTHER_LEFT, FURTHER_RIGHT = "─", "━", "├", "┤", "◂", "▸"
+THIN, THICK, LEFT_CAP, RIGHT_CAP, BOTH_CAPS, FURTHER_LEFT, FURTHER_RIGHT = "─", "━", "├", "┤", "┼", "◂", "▸"
 MARKS: dict[Verdict | None, str] = {
     None: "■", Verdict.PASS: "●", Verdict.INCONCLUSIVE: "○", Verdict.VIOLATION: "▲",
 }  # fmt: skip
 _ASCII = str.maketrans(
     {
-        OUTSIDE: ".", INSIDE: "_", IDEAL: ":", THIN: "-", THICK: "=", LEFT_CAP: "|", RIGHT_CAP: "|",
+        OUTSIDE: ".", INSIDE: "_", IDEAL: ":", THIN: "-", THICK: "=", LEFT_CAP: "|", RIGHT_CAP: "|", BOTH_CAPS: "|",
         FURTHER_LEFT: "<", FURTHER_RIGHT: ">", "■": "#", "●": "*", "○": "o", "▲": "!", numbers.MINUS: "-", "…": "~",
     }
 )  # fmt: skip
@@ -43,12 +41,12 @@ LEGEND = f"{LEFT}{INSIDE * 3}{RIGHT} the range you allow, {THICK} 95 %, {LEFT_CA
 def text_forest(result: AnalysisResult, *, most: int = MOST_ROWS) -> tuple[str, ...]:
     """At most ``most`` rows of at most 72 columns: check, group, drawing, value, verdict; right means has less.
 
-    Of a check with an allowed range the row tells the verdict: all that is drawn of the interval lies between the
-    brackets (PASS), beyond one of them (VIOLATION), or on both sides of one (INCONCLUSIVE).
+    Drawn on the axis of the page's forest. Of a check with an allowed range the row tells the verdict: the interval
+    that decides lies between the brackets (PASS), beyond one of them (VIOLATION), or on both sides of one
+    (INCONCLUSIVE).
     """
-    names, chosen = names_of(result), shortlist(groups_of(result), most=most)
-    scales = scales_of(row.measured.metric for row in chosen.rows)
-    return tuple(_text_row(row, scales[row.measured.metric.name], names) for row in chosen.rows)
+    names = names_of(result)
+    return tuple(_text_row(row, names) for row in shortlist(groups_of(result), most=most).rows)
 
 
 def in_ascii(lines: tuple[str, ...]) -> tuple[str, ...]:
@@ -60,10 +58,10 @@ def _ascii_letter(letter: str) -> str:
     return letter if letter.isascii() else "?" * _columns(letter)
 
 
-def _text_row(row: Row, scale: Scale, names: Names) -> str:
+def _text_row(row: Row, names: Names) -> str:
     who = _fitted(short_group(names[row.group.facet], names[row.group.value], _WHO), _WHO)
     name, value = f"{row.measured.metric.name:<{_ACRONYM}}", f"{_short_value(row.measured):>{_VALUE}}"
-    return f"{name} {who} {_drawn(row.measured, scale)} {value} {word_of(row.measured)}"
+    return f"{name} {who} {_drawn(row)} {value} {word_of(row.measured)}"
 
 
 def short_group(facet: str, value: str, width: int) -> str:
@@ -121,111 +119,103 @@ def _columns(letter: str) -> int:
     return 2 if unicodedata.east_asian_width(letter) in _WIDE else 1
 
 
-def _drawn(measured: Measured, scale: Scale) -> str:
-    metric, judgement = measured.metric, measured.judgement
+def _drawn(row: Row) -> str:
+    metric = row.measured.metric
     if metric.value is None:
-        return _fitted(_short_reason(metric, judgement), CELLS)
-    if judgement is None:
-        return _on_scale(metric, metric.value, scale)
-    return judged_cells(axis_of(judgement), metric.value, metric.interval, judgement)
+        return _fitted(_short_reason(metric, row.measured.judgement), CELLS)
+    return row_cells(row.placed, row.verdict)
 
 
 def _short_reason(metric: MetricValue, judgement: Judgement | None) -> str:
     reason: Reason | None = metric.undefined_because or (judgement.reason if judgement is not None else None)
+    if reason is Reason.WITHHELD:
+        return NOT_SHOWN
     return str(reason or "").replace("_", " ")
 
 
 @dataclass(frozen=True)
-class _Stretch:
-    """Consecutive cells, and what they span in widths of the allowed range."""
+class _Cells:
+    """Which cells lie left of the allowed range, inside it and right of it: a limit's own cell holds its bracket.
 
-    start: float
-    end: float
-    first: int
-    last: int
+    What stands on one side of a limit is never drawn on the other, however close it is.
+    """
 
-    def cell(self, u: float) -> int:
-        share = (u - self.start) / (self.end - self.start) if self.end > self.start else 0.5
-        n_cells = self.last - self.first + 1
-        return self.first + min(max(math.floor(min(max(share, 0.0), 1.0) * n_cells), 0), n_cells - 1)
+    left: float | None
+    right: float | None
+    left_bracket: int
+    right_bracket: int
+
+    @classmethod
+    def of(cls, drawn: Placed) -> _Cells:
+        """The brackets stand where the page draws its limits: 8 cells, ``[``, 5 cells, ``]``, 8 cells."""
+        left, right = (at if at in drawn.limits else None for at in drawn.band or (-math.inf, math.inf))
+        first = -1 if left is None else _cell(left, 2, CELLS - 4)
+        last = CELLS if right is None else _cell(right, 3, CELLS - 3)
+        if last - first < 2:                  # a range of one value has a cell of its own
+            first, last = first - 1, last + 1
+        return cls(left, right, first, last)
+
+    def at(self, place: float) -> int:
+        """The cell of a place: on a limit is inside."""
+        if self.left is not None and place < self.left:
+            return _cell(place, 0, self.left_bracket - 1)
+        if self.right is not None and place > self.right:
+            return _cell(place, self.right_bracket + 1, CELLS - 1)
+        return _cell(place, self.left_bracket + 1, self.right_bracket - 1)
+
+    def ends(self, low: float, high: float) -> tuple[int, int]:
+        """The cells of an interval that decides: an end on a limit reaches over it, for what touches is undecided."""
+        return self.at(math.nextafter(low, -math.inf)), self.at(math.nextafter(high, math.inf))
 
 
-def _stretches(axis: Axis) -> dict[int, _Stretch]:
-    """The cells left of, inside and right of the band; a value is only ever drawn in the stretch it belongs to."""
-    start, end = axis.band
-    first, last = 0, CELLS - 1
-    found = {}
-    if math.isfinite(start):
-        found[-1] = _Stretch(VIEW[0], start, 0, _SIDE - 1)
-        first = _SIDE + 1
-    if math.isfinite(end):
-        found[1] = _Stretch(end, VIEW[1], _SIDE + _INSIDE + 2, last)
-        last = _SIDE + _INSIDE
-    found[0] = _Stretch(max(start, VIEW[0]), min(end, VIEW[1]), first, last)
-    return found
+def _cell(place: float, first: int, last: int) -> int:
+    return min(max(math.floor(min(max(place, 0.0), 1.0) * CELLS), first), last)
 
 
-def judged_cells(axis: Axis, value: float, interval: Interval | None, judgement: Judgement) -> str:
+def row_cells(drawn: Placed, verdict: Verdict | None) -> str:
     """The cells of one check: brackets at the limits, never painted over, so that the verdict can be read off.
 
-    Without a deciding interval (a document of an earlier version) the 95 % interval is drawn, and nothing is capped.
+    Without an interval that decides (no range, nothing to test, a document of an earlier version) nothing is capped.
     """
-    stretches = _stretches(axis)
-
-    def place(at: float) -> int:
-        return stretches[axis.side(at)].cell(axis.u(at))
-
-    cells = _background(stretches, place(axis.ideal))
-    thick, thin = _ends(interval, value), _ends(judgement.deciding or interval, value)
-    _paint(cells, sorted(map(place, thin)), THIN)
-    _paint(cells, sorted(map(place, thick)), THICK)
-    if judgement.deciding is not None:
-        first, last = sorted(map(place, thin))
-        cells[first], cells[last] = LEFT_CAP, RIGHT_CAP
-    cells[place(value)] = MARKS[judgement.verdict]
-    _point_beyond(cells, [axis.u(end) for end in thin])
-    _set_limits(cells, stretches)
-    return "".join(cells)
-
-
-def _ends(interval: Interval | None, value: float) -> tuple[float, float]:
-    return (value, value) if interval is None else (min(interval.low, value), max(interval.high, value))
+    cells = _Cells.of(drawn)
+    painted = _background(drawn, cells)
+    thin = cells.ends(*drawn.thin) if drawn.thin is not None else None
+    if thin is not None:
+        _paint(painted, thin, THIN)
+    if drawn.thick is not None:
+        _paint(painted, (cells.at(drawn.thick[0]), cells.at(drawn.thick[1])), THICK)
+    if thin is not None:
+        painted[thin[0]], painted[thin[1]] = (LEFT_CAP, RIGHT_CAP) if thin[0] < thin[1] else (BOTH_CAPS, BOTH_CAPS)
+    if drawn.value is not None:
+        painted[cells.at(drawn.value)] = MARKS[verdict]
+    _point_beyond(painted, drawn)
+    for bracket, letter in ((cells.left_bracket, LEFT), (cells.right_bracket, RIGHT)):
+        if 0 <= bracket < CELLS:
+            painted[bracket] = letter
+    return "".join(painted)
 
 
-def _background(stretches: dict[int, _Stretch], ideal: int) -> list[str]:
-    inside = range(stretches[0].first, stretches[0].last + 1)
-    cells = [INSIDE if cell in inside else OUTSIDE for cell in range(CELLS)]
-    cells[ideal] = IDEAL
-    return cells
+def _background(drawn: Placed, cells: _Cells) -> list[str]:
+    if drawn.band is None:
+        painted = [" "] * CELLS
+    else:
+        first, last = cells.at(drawn.band[0]), cells.at(drawn.band[1])
+        painted = [INSIDE if first <= cell <= last else OUTSIDE for cell in range(CELLS)]
+    if is_in_view(drawn.ideal):
+        painted[cells.at(drawn.ideal)] = IDEAL
+    return painted
 
 
-def _paint(cells: list[str], ends: list[int], line: str) -> None:
+def _paint(painted: list[str], ends: tuple[int, int], line: str) -> None:
     first, last = ends
-    cells[first : last + 1] = [line] * (last - first + 1)
+    painted[first : last + 1] = [line] * (last - first + 1)
 
 
-def _point_beyond(cells: list[str], drawn: list[float]) -> None:
-    if min(drawn) < VIEW[0]:
-        cells[0] = FURTHER_LEFT
-    if max(drawn) > VIEW[1]:
-        cells[-1] = FURTHER_RIGHT
-
-
-def _set_limits(cells: list[str], stretches: dict[int, _Stretch]) -> None:
-    if -1 in stretches:
-        cells[stretches[0].first - 1] = LEFT
-    if 1 in stretches:
-        cells[stretches[0].last + 1] = RIGHT
-
-
-def _on_scale(metric: MetricValue, value: float, scale: Scale) -> str:
-    """A check without an allowed range, on the fixed domain of its metric."""
-
-    def place(at: float) -> int:
-        return round(min(max(scale.position(at), 0.0), 1.0) * (CELLS - 1))
-
-    cells = [" "] * CELLS
-    cells[place(scale.ideal)] = IDEAL
-    _paint(cells, sorted(map(place, _ends(metric.interval, value))), THICK)
-    cells[place(value)] = MARKS[None]
-    return "".join(cells)
+def _point_beyond(painted: list[str], drawn: Placed) -> None:
+    """An arrow head stands for the cap, or the mark, that would stand there; where one is hidden it would mislead."""
+    ends = drawn.thin or drawn.thick or ()
+    seen = ends if drawn.value is None else (*ends, drawn.value)
+    if min(seen, default=0.0) < 0:
+        painted[0] = FURTHER_LEFT
+    if max(seen, default=1.0) > 1:
+        painted[-1] = FURTHER_RIGHT

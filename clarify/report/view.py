@@ -11,7 +11,7 @@ from clarify.report.charts import scales_of
 from clarify.report.checks import Checks, ValuesTable, checks_for, values_table
 from clarify.report.dependence import DependenceView, dependence_of, names_in
 from clarify.report.explained import ExplanationView, explanations_of
-from clarify.report.further import FurtherTable, further_tables
+from clarify.report.further import FurtherTable, further_tables, names_of_looks
 from clarify.report.limits import DEFAULT, Limits
 from clarify.report.names import LONGEST_DETAIL, Names, clean, name_all
 from clarify.report.notes import Fact, LeftOut, how_computed, left_out, provenance_facts
@@ -58,7 +58,7 @@ def page_of(
             groups, scales, names, result.verdicts, most=MOST_CARD_GROUPS, columns=result.validation.columns
         ),
         all_values=values_table(groups[:MOST_TABLE_GROUPS], groups, names) if len(groups) > len(detailed) else None,
-        further=further_tables(result),
+        further=further_tables(result, names),
         explanations=explanations_of(result, names, limits),
         dependence=dependence_of(result, names, limits),
         left_out=left_out(result, groups, names, limits),
@@ -81,6 +81,8 @@ def names_of(result: AnalysisResult) -> Names:
     raw += names_in(result)
     if result.model is not None:
         raw.append(result.model.name)
+    raw += names_of_looks(result)
+    raw += [outcome.column for outcome in result.validation.expectations]
     return name_all(raw)
 
 

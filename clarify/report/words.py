@@ -20,6 +20,7 @@ FORBIDDEN = (
 
 FEW_ROWS = 100
 OTHERS = "other rows"
+NOT_SHOWN = "not shown"
 
 REASONS: dict[Reason, str] = {
     Reason.NO_ROWS: "one of the shares it compares has no row behind it",
@@ -44,7 +45,7 @@ REASONS: dict[Reason, str] = {
     Reason.DATA_QUALITY: "the data did not pass their checks, so nothing else was looked at",
     Reason.FAILED: "the window could not be looked at",
     Reason.NOTHING_JUDGED: "nothing has an allowed range",
-    Reason.WITHHELD: "too few rows stand behind it to be shown here",
+    Reason.WITHHELD: "it would show, or give away, a count below the limit",
     Reason.DRIFT: "it has left its allowed range",
 }
 
@@ -108,6 +109,16 @@ def named_group(facet: str, value: str) -> Sentence:
 def some(quantity: int, one: str, many: str) -> str:
     """``1 row``, ``1,000 rows``."""
     return f"{numbers.count(quantity)} {one if quantity == 1 else many}"
+
+
+def row_count(counts: GroupCounts) -> str:
+    """``1,000``; of a withheld group ``not shown``, for it may have any number of rows."""
+    return NOT_SHOWN if counts.fewer_than else numbers.count(counts.rows)
+
+
+def rows_text(counts: GroupCounts) -> str:
+    """``37 rows``; of a withheld group ``rows not shown``."""
+    return f"rows {NOT_SHOWN}" if counts.fewer_than else some(counts.rows, "row", "rows")
 
 
 def other_rows(others: Sentence) -> Sentence:

@@ -117,6 +117,7 @@ class FacetBias:
     metrics: tuple[MetricValue, ...]
     strata: tuple[StratumCounts, ...] | None = None   # by label, or predicted label; None: no group variable
     flips: FlipCounts | None = None                   # None: the flip test was not run, or on a sample only
+    sampled_flips: FlipCounts | None = None           # of the sample's rows: not counts of the facet, never pooled
 
 
 @dataclass(frozen=True)

@@ -2,43 +2,47 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass, field
+from typing import Final
 
 from clarify.compared import ComparedRun, Comparison, Unpaired
+from clarify.config.presentation import Presentation
 from clarify.data import storage
-from clarify.errors import ConfigError, DataError, Problem, StorageError
+from clarify.errors import ConfigError, Problem
 from clarify.report.compare_document import comparison_document
-from clarify.report.compare_page import comparison_markdown, comparison_page, comparison_text
+from clarify.report.compare_held_back import HeldBack, held_back, holds_small_pairs, with_small_strata
+from clarify.report.compare_page import comparison_page
+from clarify.report.compare_shielded import masked_comparison, suppressed_comparison
+from clarify.report.compare_text import comparison_markdown, comparison_text
 from clarify.report.document import read_extended
-from clarify.report.encoding import load
 from clarify.report.names import without_secrets
-from clarify.results import AnalysisResult
 from clarify.steps.compare_metrics import RunResult, compare_results, same_rows
 from clarify.steps.decisions import DECISIONS, PairedRows, count_pairs
+from clarify.steps.published import PublishedFolder, read_published
 from clarify.steps.tolerances import Tolerances
 
-MANIFEST = "manifest.json"
-EXTENDED = "extended.json"
+EXTENDED: Final = "extended.json"
 DOCUMENT, PAGE, MARKDOWN = "comparison.json", "comparison.html", "comparison.md"
 
 
 @dataclass(frozen=True)
 class CompareRequest:
-    """Two folders that ``clarify analyze`` wrote, and where the comparison goes."""
+    """Two folders that ``clarify analyze`` wrote, where the comparison goes, and what its readers may see of it."""
 
     champion: str
     challenger: str
     output_uri: str
     tolerances: Tolerances = field(default_factory=Tolerances)
+    presentation: Presentation = field(default_factory=Presentation)
 
 
 @dataclass(frozen=True)
 class PublishedComparison:
-    """What was found, and where it lies."""
+    """What was found, what pages and views show of it, and where it lies."""
 
     comparison: Comparison
+    shown: Comparison
     output_uri: str
 
     @property
@@ -49,27 +53,35 @@ class PublishedComparison:
 def compare(request: CompareRequest) -> PublishedComparison:
     """Compare two analyses metric by metric, row by row where the rows are the same.
 
+    Page and Markdown show what ``presentation`` allows; ``comparison.json`` is for machines and holds all, as
+    ``extended.json`` does. Where pairs of rows would give small counts away, all of it rests on unpaired counts.
+
     Raises
     ------
     ConfigError
-        CMP-RUN when a folder is no published analysis with predictions, CMP-SAME-FOLDER when the output is one of them.
+        PUB-FOLDER when a folder is no published analysis, CMP-RUN when it is one without predictions, CMP-SAME-FOLDER
+        when the output is one of the two.
     DataError
-        CMP-CHANGED when a file is not what was published.
+        PUB-CHANGED when a file is not what was published.
     """
     _check_folders(request)
-    champion, challenger = (
-        _read_run(uri, argument)
-        for uri, argument in ((request.champion, "CHAMPION"), (request.challenger, "CHALLENGER"))
+    folders = (
+        read_published(request.champion, named_by="CHAMPION"), read_published(request.challenger, named_by="CHALLENGER")
     )
-    rows = _paired_rows(request, champion, challenger)
+    champion, challenger = (_read_run(folder) for folder in folders)
+    held = held_back(champion.result, challenger.result, request.presentation.suppress_below)
+    rows, held = without_small_pairs(_paired_rows(folders, champion, challenger), held)
     comparison = compare_results(champion, challenger, rows, request.tolerances)
+    shown = suppressed_comparison(comparison, held)
+    if request.presentation.mask_names:
+        shown = masked_comparison(shown, champion.result, challenger.result)
     for name, content in (
         (DOCUMENT, comparison_document(comparison)),
-        (PAGE, comparison_page(comparison).encode()),
-        (MARKDOWN, comparison_markdown(comparison).encode()),
+        (PAGE, comparison_page(shown).encode()),
+        (MARKDOWN, comparison_markdown(shown).encode()),
     ):
         storage.write_bytes(storage.join(request.output_uri, name), content)
-    return PublishedComparison(comparison, request.output_uri)
+    return PublishedComparison(comparison, shown, request.output_uri)
 
 
 def _check_folders(request: CompareRequest) -> None:
@@ -78,70 +90,46 @@ def _check_folders(request: CompareRequest) -> None:
         raise ConfigError(
             Problem("CMP-SAME-FOLDER", "--output", request.output_uri, "another folder than the runs that are compared",
                     "name a folder of its own")
-        )
+        )  # fmt: skip
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-def _read_run(uri: str, argument: str) -> RunResult:
-    manifest = _manifest(uri, argument)
-    if EXTENDED not in manifest:
-        raise _no_run(uri, argument, f"a folder whose {MANIFEST} lists {EXTENDED}")
-    content = storage.read_bytes(storage.join(uri, EXTENDED))
-    evidence = hashlib.sha256(content).hexdigest()
-    _check(evidence, manifest[EXTENDED], storage.join(uri, EXTENDED), argument)
-    result = read_extended(content)
+def _read_run(folder: PublishedFolder) -> RunResult:
+    result = read_extended(folder.read(EXTENDED))
     if result.post_training is None:
-        raise _no_run(uri, argument, "an analysis with post-training metrics: two models are compared by decisions")
-    return RunResult(_described(uri, evidence, result, has_decisions=DECISIONS in manifest), result)
+        raise ConfigError(
+            Problem("CMP-RUN", folder.named_by, without_secrets(folder.uri),
+                    "an analysis with post-training metrics: two models are compared by decisions",
+                    "ask for post_training_bias in its config and run the analysis again")
+        )  # fmt: skip
+    run = ComparedRun(
+        without_secrets(folder.uri), folder.files[EXTENDED].sha256, result.config_digest, result.dataset, result.model,
+        has_decisions=folder.has(DECISIONS),
+    )  # fmt: skip
+    return RunResult(run, result)
 
 
-def _described(uri: str, evidence: str, result: AnalysisResult, *, has_decisions: bool) -> ComparedRun:
-    return ComparedRun(
-        without_secrets(uri), evidence, result.config_digest, result.dataset, result.model, has_decisions
-    )
-
-
-def _manifest(uri: str, argument: str) -> dict[str, str]:
-    """Path to SHA-256 of everything that was published."""
-    try:
-        files = load(storage.read_bytes(storage.join(uri, MANIFEST)), field=MANIFEST).get("files")
-    except StorageError as error:
-        if any(problem.code == "STORAGE-NOT-FOUND" for problem in error.problems):
-            raise _no_run(uri, argument, f"a folder with {MANIFEST}") from error
-        raise
-    if not isinstance(files, dict):
-        raise _no_run(uri, argument, f"a {MANIFEST} with files")
-    return {path: str(record.get("sha256")) for path, record in files.items() if isinstance(record, dict)}
-
-
-def _no_run(uri: str, argument: str, allowed: str) -> ConfigError:
-    hint = "name the folder that clarify analyze --output wrote, and let it finish"
-    return ConfigError(Problem("CMP-RUN", argument, without_secrets(uri), allowed, hint))
-
-
-def _check(found: str, published: str, place: str, argument: str) -> None:
-    if found != published:
-        raise DataError(
-            Problem("CMP-CHANGED", argument, without_secrets(place), f"the bytes that {MANIFEST} vouches for",
-                    "run the analysis again")
-        )
-
-
-def _paired_rows(request: CompareRequest, champion: RunResult, challenger: RunResult) -> PairedRows | Unpaired:
+def _paired_rows(
+    folders: tuple[PublishedFolder, PublishedFolder], champion: RunResult, challenger: RunResult
+) -> PairedRows | Unpaired:
     """Joint counts of both runs' decisions, or why there are none."""
     if not same_rows(champion.result, challenger.result):
         return Unpaired.ROWS_DIFFER
     if not (champion.run.has_decisions and challenger.run.has_decisions):
         return Unpaired.NO_DECISIONS
-    places = []
-    for uri, argument in ((request.champion, "CHAMPION"), (request.challenger, "CHALLENGER")):
-        place = storage.join(uri, DECISIONS)
-        _check(storage.digest(place), _manifest(uri, argument)[DECISIONS], place, argument)
-        places.append(place)
-    rows = count_pairs(places[0], places[1])
+    rows = count_pairs(*(folder.checked(DECISIONS) for folder in folders))
     return Unpaired.CODING_DIFFERS if rows is None else rows
+
+
+def without_small_pairs(rows: PairedRows | Unpaired, held: HeldBack) -> tuple[PairedRows | Unpaired, HeldBack]:
+    """Pairs that may be told, and what else is held back then."""
+    if not held.below or isinstance(rows, Unpaired):
+        return rows, held
+    if holds_small_pairs(rows.tables, rows.everyone, held):
+        return Unpaired.WITHHELD, held
+    return rows, with_small_strata(held, rows.tables)
 
 
 # --- telling ----------------------------------------------------------------------------------------------------------
@@ -149,7 +137,7 @@ def _paired_rows(request: CompareRequest, champion: RunResult, challenger: RunRe
 
 def compared_text(published: PublishedComparison) -> str:
     """A few lines for a terminal."""
-    return "\n".join((*comparison_text(published.comparison), "", f"Comparison: {published.page_uri}"))
+    return "\n".join((*comparison_text(published.shown), "", f"Comparison: {published.page_uri}"))
 
 
 def compared_json(published: PublishedComparison) -> str:
@@ -162,7 +150,7 @@ def compared_json(published: PublishedComparison) -> str:
             "paired": comparison.is_paired,
             "output": published.output_uri,
             "page": published.page_uri,
-            "findings": list(comparison_text(comparison)),
+            "findings": list(comparison_text(published.shown)),
         },
         indent=2,
     )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from clarify.bias.paired import JointTable
 from clarify.data import formats
 from clarify.data.coding import UNKNOWN, Coding, one_array
-from clarify.data.dataset import Fragment, cut, read_fragment, stage
+from clarify.data.dataset import Fragment, cut, read_fragment
 from clarify.steps.joint_counts import batches
 from clarify.steps.plan import AnalysisPlan
 from clarify.steps.predict import ScoredDataset, read_positive
@@ -29,10 +29,14 @@ _ABOUT: Final = b"clarify.decisions"
 Codes = NDArray[np.int8]
 
 
-def decisions_wanted(plan: AnalysisPlan) -> bool:
-    """Whether the run leaves its decisions: it has some, and its readers may see single rows and small counts."""
-    shown = plan.presentation
-    return bool(plan.config.post_training_metrics) and shown.individual_rows and shown.suppress_below == 0
+def decisions_wanted(plan: AnalysisPlan, data: PreparedData, scored: ScoredDataset | None) -> bool:
+    """Whether the run leaves its decisions: it has some, its rows are at hand, its readers may see rows and few rows.
+
+    Rows that were only counted are not read a second time for it.
+    """
+    are_at_hand = scored is not None or bool(data.dataset.fragments)
+    may_be_seen = plan.presentation.individual_rows and plan.presentation.suppress_below == 0
+    return bool(plan.config.post_training_metrics) and are_at_hand and may_be_seen
 
 
 def write_decisions(data: PreparedData, scored: ScoredDataset | None, sink: BinaryIO) -> None:
@@ -40,8 +44,12 @@ def write_decisions(data: PreparedData, scored: ScoredDataset | None, sink: Bina
 
     ``label``, ``decision``: 1 positive, 0 not, null unknown. ``facet_0``, ``facet_1``, ... in the config's order: 1 for
     a row of facet d, 0 of facet a, null unknown. ``stratum``, with a group variable: numbered in the order in which its
-    values come, null unknown. The same bytes on any engine; at most one row group is held. Rows that were only counted
-    are staged first, which is one more reading of the source.
+    values come, null unknown. The same bytes on any engine; at most one row group is held.
+
+    Raises
+    ------
+    DataError
+        DATA-NOT-KEPT for rows that were only counted (``decisions_wanted``).
     """
     columns = _columns(data)
     schema = _schema(data)
@@ -55,8 +63,7 @@ def write_decisions(data: PreparedData, scored: ScoredDataset | None, sink: Bina
 def _stretches(data: PreparedData, scored: ScoredDataset | None) -> Iterator[tuple[Fragment, ...]]:
     if scored is not None:
         return batches(scored.fragments, ROWS_PER_GROUP)
-    dataset = data.dataset if data.dataset.fragments else stage(data.source, data.dataset.kinds, data.work_uri)
-    return batches(cut(dataset, ROWS_PER_GROUP), ROWS_PER_GROUP)
+    return batches(cut(data.dataset, ROWS_PER_GROUP), ROWS_PER_GROUP)
 
 
 def _columns(data: PreparedData) -> tuple[str, ...]:

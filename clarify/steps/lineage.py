@@ -25,6 +25,7 @@ from clarify.steps.plan import AnalysisRequest, read_config
 from clarify.steps.write_report import PublishedAnalysis
 
 LONGEST_SLUG = 60
+LONGEST_KEY = 40
 DIGITS_OF_DIGEST = 8
 PICTURE = "forest.png"
 FINDINGS = "findings.txt"
@@ -70,7 +71,7 @@ class AnalysisLineage:
         """
         uri = self.published.output_uri
         if self.published.presentation.shields:
-            yield self.page_name, partial(storage.read_bytes, self.published.report_uri), 0
+            yield page_name(self.published), partial(storage.read_bytes, self.published.report_uri), 0
             yield FINDINGS, lambda: f"{text_view(self.shown)}\n".encode(), 0
             yield from self._picture()
             return
@@ -83,11 +84,6 @@ class AnalysisLineage:
     def _picture(self) -> Iterator[tuple[str, Callable[[], bytes], int]]:
         if groups_of(self.shown):
             yield PICTURE, partial(forest_png, self.shown), 0
-
-    @property
-    def page_name(self) -> str:
-        """The name of the report among the files: under masked names the usual one, whatever the file is called."""
-        return page_name(self.published)
 
 
 def lineage_of(published: PublishedAnalysis, *, engine: str) -> AnalysisLineage:
@@ -136,8 +132,20 @@ def key_of(published: PublishedAnalysis) -> str:
     return masked_subject(published.result.config_digest) if is_masked else subject_slug(published.shown)
 
 
+def key_of_request(request: AnalysisRequest) -> str:
+    """As :func:`key_of`, before there is a result: from the documents alone."""
+    if request.presentation.mask_names:
+        return subject_of(request)
+    report = read_config(request).config.report.name
+    return "-".join(_key_safe(name) for name in (subject_of(request), *(() if report == "report" else (report,))))
+
+
+def _key_safe(name: str) -> str:
+    return re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")[:LONGEST_KEY].strip("-") or "x"
+
+
 def page_name(published: PublishedAnalysis) -> str:
-    """The file name of the report as trackers show it."""
+    """The name of the report where trackers keep it: with masked names the usual one, whatever the file is called."""
     return f"{published.shown.report_name}.html"
 
 

@@ -193,11 +193,11 @@ def _table(tally: Tally, *, has_predictions: bool, has_strata: bool) -> Continge
 
 
 def _with_note(bias: FacetBias, note: str) -> FacetBias:
-    """The flip test says itself when it saw a sample only; counts of a sample are not those of the facet."""
+    """The flip test says itself when it saw a sample only; counts of a sample are kept apart from the facet's."""
     if not note:
         return bias
     metrics = (replace(metric, detail=note) if metric.name == "FT" else metric for metric in bias.metrics)
-    return replace(bias, metrics=tuple(metrics), flips=None)
+    return replace(bias, metrics=tuple(metrics), flips=None, sampled_flips=bias.flips)
 
 
 def _section(stage: Stage, data: PreparedData, facets: tuple[FacetBias, ...]) -> BiasSection:

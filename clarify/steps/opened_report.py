@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from clarify.data import storage
 from clarify.errors import DataError, Problem
 from clarify.report.document import read_extended
-from clarify.report.encoding import from_plain, load
 from clarify.report.html import render_report
 from clarify.report.notebook_view import notebook_html, text_view
-from clarify.report.provenance import FileRecord, Provenance
+from clarify.report.provenance import Provenance
 from clarify.report.provenance_reading import read_provenance
 from clarify.report.selection import Group, Measured, groups_of
 from clarify.report.summary import by_urgency
 from clarify.report.text_forest import word_of
 from clarify.results import AnalysisResult, GroupCounts
-from clarify.steps.write_report import MANIFEST, PublishedAnalysis
+from clarify.steps.published import find_published
 
 RESULT, PROVENANCE = "extended.json", "provenance.json"
 Check = dict[str, str | int | float | None]
@@ -79,25 +78,15 @@ def open_report(uri: str) -> OpenedReport:
     ------
     StorageError
         If there is no such document, or it cannot be read.
-    DataError
-        If it is not one that this version understands.
+    DataError, ConfigError
+        If it, or the manifest beside it, is not one that this version understands.
     """
     folder = uri.removesuffix(RESULT).rstrip("/") or "." if uri.endswith(RESULT) else uri
     result = read_extended(storage.read_bytes(storage.join(folder, RESULT)))
     told = storage.join(folder, PROVENANCE)
     provenance = read_provenance(storage.read_bytes(told)) if storage.exists(told) else None
-    return OpenedReport(folder, result, provenance, _evidence(result, folder))
-
-
-def _evidence(result: AnalysisResult, folder: str) -> str:
-    """What ``PublishedAnalysis.evidence_digest`` was, from the manifest."""
-    manifest_uri = storage.join(folder, MANIFEST)
-    if not storage.exists(manifest_uri):
-        return ""
-    plain = load(storage.read_bytes(manifest_uri), field=MANIFEST).get("files")
-    files = plain if isinstance(plain, dict) else {}
-    records = tuple((path, from_plain(FileRecord, files[path], field=f"{MANIFEST}.{path}")) for path in sorted(files))
-    return PublishedAnalysis(result, folder, records).evidence_digest
+    published = find_published(folder, named_by="uri")
+    return OpenedReport(folder, result, provenance, "" if published is None else published.evidence)
 
 
 def _check(group: Group, measured: Measured) -> Check:

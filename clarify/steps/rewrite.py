@@ -10,18 +10,21 @@ from typing import Final
 from clarify.config.approval import Approval, read_approval
 from clarify.config.presentation import Presentation
 from clarify.data import storage
-from clarify.errors import ConfigError, DataError, Problem
+from clarify.errors import ConfigError, Problem
+from clarify.report.document import read_extended
 from clarify.report.html import render_report
 from clarify.report.junit import FailOn, junit_document
 from clarify.report.notebook_view import text_view
 from clarify.report.pdf import print_pdf
 from clarify.report.provenance import Provenance
+from clarify.report.provenance_reading import read_provenance
 from clarify.report.pull_request import pull_request_markdown
 from clarify.report.shielded import shielded, shielded_provenance
 from clarify.report.summary import markdown_summary
 from clarify.results import AnalysisResult
 from clarify.steps.named_document import read_named
-from clarify.steps.opened_report import OpenedReport, open_report
+from clarify.steps.opened_report import PROVENANCE, RESULT
+from clarify.steps.published import read_published
 
 
 @dataclass(frozen=True)
@@ -43,26 +46,16 @@ class RewriteRequest:
 class _Shown:
     """What one reader may see of an analysis."""
 
-    opened: OpenedReport
     result: AnalysisResult
+    provenance: Provenance
     approval: Approval | None
-    request: RewriteRequest
+    report_uri: str
+    evidence: str
+    fail_on: FailOn
 
     @property
-    def report_uri(self) -> str:
-        """Where the published page is; with masked names only what such a page is called, for a folder is a name."""
-        return f"{self.result.report_name}.html" if self.request.presentation.mask_names else self.opened.report_uri
-
-    @property
-    def provenance(self) -> Provenance:
-        """As far as this reader may see it; the page needs it, and few other forms do."""
-        found = self.opened.provenance
-        if found is None:
-            raise DataError(
-                Problem("DOC-MISSING", "provenance.json", "no such file", "the whole output folder of an analysis",
-                        "copy the folder again, provenance.json included")
-            )
-        return shielded_provenance(found, self.request.presentation)
+    def page(self) -> str:
+        return render_report(self.result, self.provenance, approval=self.approval)
 
 
 def rewrite(request: RewriteRequest) -> bytes:
@@ -71,33 +64,40 @@ def rewrite(request: RewriteRequest) -> bytes:
     Raises
     ------
     ConfigError
-        REPORT-FORM, or what the approval has wrong, or PDF-NOT-INSTALLED and PDF-NO-BROWSER.
+        REPORT-FORM, or what the approval has wrong, PUB-FOLDER when the folder is no published analysis, or
+        PDF-NOT-INSTALLED and PDF-NO-BROWSER.
     DataError, StorageError
-        When the folder is no published analysis.
+        PUB-CHANGED when its documents are not as they were published; or they cannot be read or understood.
     """
     write = FORMS.get(request.form)
     if write is None:
-        raise ConfigError(Problem("REPORT-FORM", "--format", request.form, ", ".join(FORMS), "name one of these"))
+        raise ConfigError(Problem("REPORT-FORM", "--format", repr(request.form), ", ".join(FORMS), "name one of these"))
     approval = None if request.approval_uri is None else read_approval(read_named(request.approval_uri, "--approval"))
-    opened = open_report(request.run_uri)
-    return write(_Shown(opened, shielded(opened.result, request.presentation), approval, request))
+    return write(_shown(request, approval))
 
 
-def _page(shown: _Shown) -> str:
-    return render_report(shown.result, shown.provenance, approval=shown.approval)
+def _shown(request: RewriteRequest, approval: Approval | None) -> _Shown:
+    """From the bytes that the manifest vouches for, since it may be signed; without what is not to be seen."""
+    folder = read_published(request.run_uri, named_by="RUN")
+    result = shielded(read_extended(folder.read(RESULT)), request.presentation)
+    provenance = shielded_provenance(read_provenance(folder.read(PROVENANCE)), request.presentation)
+    page = f"{result.report_name}.html"
+    # A folder is a name too: where names are masked, only what such a page is called.
+    place = page if request.presentation.mask_names else storage.join(request.run_uri, page)
+    return _Shown(result, provenance, approval, place, folder.evidence, request.fail_on)
 
 
 def _pdf(shown: _Shown) -> bytes:
-    return print_pdf(_page(shown), printed_at=shown.provenance.run.finished_at)
+    return print_pdf(shown.page, printed_at=shown.provenance.run.finished_at)
 
 
 def _markdown(shown: _Shown) -> bytes:
-    return markdown_summary(shown.result, report_uri=shown.report_uri, evidence=shown.opened.evidence).encode()
+    return markdown_summary(shown.result, report_uri=shown.report_uri, evidence=shown.evidence).encode()
 
 
 def _pull_request(shown: _Shown) -> bytes:
     return pull_request_markdown(
-        shown.result, report_uri=shown.report_uri, fail_on=shown.request.fail_on, evidence=shown.opened.evidence
+        shown.result, report_uri=shown.report_uri, fail_on=shown.fail_on, evidence=shown.evidence
     ).encode()
 
 
@@ -113,10 +113,10 @@ def save(uri: str, written: bytes) -> None:
 
 
 FORMS: Final[Mapping[str, Callable[[_Shown], bytes]]] = MappingProxyType({
-    "html": lambda shown: _page(shown).encode(),
+    "html": lambda shown: shown.page.encode(),
     "pdf": _pdf,
     "markdown": _markdown,
     "pull-request": _pull_request,
-    "junit": lambda shown: junit_document(shown.result, fail_on=shown.request.fail_on),
+    "junit": lambda shown: junit_document(shown.result, fail_on=shown.fail_on),
     "text": lambda shown: f"{text_view(shown.result)}\n".encode(),
 })

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from clarify.data import storage
 from clarify.drift.constraints import BiasReference, bias_reference
-from clarify.errors import ConstraintsError, DataError, Problem, StorageError
+from clarify.errors import ConstraintsError, DataError, Problem
 from clarify.report.document import read_extended
-from clarify.report.encoding import load
 from clarify.report.provenance import FileRecord, file_record, manifest_document
 from clarify.results import AnalysisResult
+from clarify.steps.published import MANIFEST, find_published, read_published
 from clarify.steps.reference import (
     ANALYSIS,
     CONSTRAINTS,
@@ -26,7 +26,6 @@ from clarify.steps.reference import (
 )
 from clarify.steps.reference_parts import PARTS, SuggestRequest, WritePart
 
-MANIFEST = "manifest.json"
 EXTENDED = "extended.json"
 
 
@@ -46,9 +45,12 @@ def suggest_constraints(request: SuggestRequest, *, parts: Sequence[WritePart] =
 
     Raises
     ------
+    ConfigError
+        PUB-FOLDER when the folder is no published analysis.
+    DataError
+        PUB-CHANGED when a file is not what was published.
     ConstraintsError
-        REF-ANALYSIS when the folder is no published analysis, REF-CHANGED when a file is not what was published,
-        REF-SAME-FOLDER, REF-NOTHING when there is nothing to compare with.
+        REF-SAME-FOLDER, REF-OCCUPIED, REF-NOTHING when there is nothing to compare with.
     """
     analysis_uri, output_uri = request.analysis_uri, request.output_uri
     if storage.normalise(analysis_uri) == storage.normalise(output_uri):
@@ -56,7 +58,8 @@ def suggest_constraints(request: SuggestRequest, *, parts: Sequence[WritePart] =
             Problem("REF-SAME-FOLDER", "--output", output_uri, "another folder than the analysis",
                     "name a folder of its own: a reference has files of the same names")
         )
-    contents = {name: _published(analysis_uri, name) for name in (EXTENDED, ANALYSIS)}
+    analysis = read_published(analysis_uri, named_by="--from")
+    contents = {name: analysis.read(name) for name in (EXTENDED, ANALYSIS)}
     result = _result(contents[EXTENDED])
     _remove_older(output_uri)
     storage.write_bytes(storage.join(output_uri, ANALYSIS), contents[ANALYSIS])
@@ -102,42 +105,6 @@ def suggested_json(suggested: Suggested) -> str:
     )
 
 
-def _published(analysis_uri: str, name: str) -> bytes:
-    """A file of a published analysis, as its manifest vouches for it."""
-    records = _manifest(analysis_uri)
-    if name not in records:
-        raise _no_analysis(analysis_uri, f"a folder whose {MANIFEST} lists {name}")
-    content = storage.read_bytes(storage.join(analysis_uri, name))
-    if hashlib.sha256(content).hexdigest() != records[name]:
-        raise ConstraintsError(
-            Problem("REF-CHANGED", "--from", storage.join(analysis_uri, name), f"the bytes that {MANIFEST} vouches for",
-                    "run the analysis again; edit the copy in the reference to loosen or tighten it")
-        )
-    return content
-
-
-def _manifest(analysis_uri: str) -> dict[str, str]:
-    """Path to SHA-256 of everything that was published."""
-    try:
-        files = load(storage.read_bytes(storage.join(analysis_uri, MANIFEST)), field=MANIFEST).get("files")
-        if not isinstance(files, dict):
-            raise _no_analysis(analysis_uri, f"a {MANIFEST} with files")
-        return {path: str(record.get("sha256")) for path, record in files.items() if isinstance(record, dict)}
-    except StorageError as error:
-        if any(problem.code == "STORAGE-NOT-FOUND" for problem in error.problems):
-            raise _no_analysis(analysis_uri, f"a folder with {MANIFEST}") from error
-        raise
-    except DataError as error:
-        raise _no_analysis(analysis_uri, f"a readable {MANIFEST}") from error
-
-
-def _no_analysis(analysis_uri: str, allowed: str) -> ConstraintsError:
-    return ConstraintsError(
-        Problem("REF-ANALYSIS", "--from", analysis_uri, allowed,
-                "name the folder that clarify analyze --output wrote, and let it finish")
-    )
-
-
 def _result(extended: bytes) -> AnalysisResult:
     try:
         return read_extended(extended)
@@ -152,16 +119,16 @@ def _bias(result: AnalysisResult) -> BiasReference | None:
 
 def _remove_older(output_uri: str) -> None:
     """The manifest of a reference that is there already, then all it lists."""
-    if not storage.exists(storage.join(output_uri, MANIFEST)):
+    older = find_published(output_uri, named_by="--output")
+    if older is None:
         return
-    older = _manifest(output_uri)
-    if CONSTRAINTS not in older:
+    if not older.has(CONSTRAINTS):
         raise ConstraintsError(
             Problem("REF-OCCUPIED", "--output", output_uri, "a folder for the reference alone",
                     f"its {MANIFEST} is of something else that was published there: name another folder")
         )
     storage.delete(storage.join(output_uri, MANIFEST))
-    for path in sorted(older):
+    for path in older.files:
         if not path.startswith("/") and ".." not in path.split("/"):
             storage.delete(storage.join(output_uri, path))
 

@@ -175,7 +175,7 @@ def _pages(result: AnalysisResult, provenance: Provenance, presentation: Present
 
 def _publish_decisions(plan: AnalysisPlan, data: PreparedData, scored: ScoredDataset | None) -> dict[str, FileRecord]:
     files: dict[str, FileRecord] = {}
-    if not decisions_wanted(plan):
+    if not decisions_wanted(plan, data, scored):
         storage.delete(storage.join(plan.output_uri, DECISIONS))
         return files
     with _recorded(plan.output_uri, DECISIONS, files) as sink:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from tests.browser.pages import PAGES
 
 from clarify.report.pdf import find_browser, is_sandboxed
@@ -57,21 +58,32 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return written
 
 
-@pytest.fixture
-def open_page(browser: Browser, pages: dict[str, Path]) -> Iterator[Open]:
-    """Open a page by name: ``width``, ``height``, and whatever a context of playwright takes."""
-    contexts = []
+@pytest.fixture(scope="session")
+def contexts(browser: Browser) -> Callable[..., BrowserContext]:
+    """One context for each set of options; nothing of a page outlives its tab, so that tests may share them."""
 
-    def opened(name: str, *, width: int = WIDTH, height: int = HEIGHT, **context: Any) -> Opened:
-        contexts.append(browser.new_context(viewport={"width": width, "height": height}, **context))
-        tab = contexts[-1].new_page()
-        found = Opened(tab, pages[name])
-        tab.on("request", lambda request: found.requests.append(request.url))
-        tab.on("console", lambda message: found.complaints.append(message.text))
-        tab.on("pageerror", lambda error: found.complaints.append(str(error)))
-        tab.goto(pages[name].as_uri())
+    @cache
+    def context(**options: Any) -> BrowserContext:
+        return browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}, **options)
+
+    return context
+
+
+@pytest.fixture
+def open_page(contexts: Callable[..., BrowserContext], pages: dict[str, Path]) -> Iterator[Open]:
+    """Open a page by name: ``width``, ``height``, and whatever a context of playwright takes."""
+    tabs: list[Page] = []
+
+    def opened(name: str, *, width: int = WIDTH, height: int = HEIGHT, **options: Any) -> Opened:
+        tabs.append(contexts(**options).new_page())
+        found = Opened(tabs[-1], pages[name])
+        found.page.set_viewport_size({"width": width, "height": height})
+        found.page.on("request", lambda request: found.requests.append(request.url))
+        found.page.on("console", lambda message: found.complaints.append(message.text))
+        found.page.on("pageerror", lambda error: found.complaints.append(str(error)))
+        found.page.goto(pages[name].as_uri())
         return found
 
     yield opened
-    for context in contexts:
-        context.close()
+    for tab in tabs:
+        tab.close()

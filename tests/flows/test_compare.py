@@ -164,4 +164,4 @@ def test_a_folder_that_is_no_run_ends_with_two(runs, tmp_path):
     answer = clarify(tmp_path / "nowhere", runs.of("challenger"), "--output", tmp_path / "out", "--json")
 
     assert answer.exit_code == 2
-    assert json.loads(answer.stdout)["problems"][0]["code"] == "CMP-RUN"
+    assert json.loads(answer.stdout)["problems"][0]["code"] == "PUB-FOLDER"

@@ -31,10 +31,12 @@ def native(subject):
 def test_every_document_is_published_and_vouched_for(published):
     assert set(digests(published.output_uri)) == {
         "analysis.json",
+        "decisions/decisions.parquet",
         "extended.json",
         "explanations_shap/baseline.csv",
         "explanations_shap/out.csv",
         "explanations_shap/out.parquet",
+        "report.ipynb",
     }
     assert (Path(published.output_uri) / "report.html").exists()
     assert not (Path(published.output_uri) / ".work").exists()

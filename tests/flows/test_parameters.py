@@ -5,6 +5,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
+from clarify.config.presentation import Presentation
 from clarify.config.settings import RunSettings
 from clarify.config.shap_options import ShapOptions
 from clarify.steps.plan import AnalysisRequest
@@ -22,7 +23,10 @@ SHAP = ShapOptions(
 def test_a_request_comes_back_as_it_went_through_the_form():
     settings = RunSettings(tracking_uri="http://127.0.0.1:5000", workers=2)
     cross = (("sex", "region"), ("sex", "age", "region"))
-    request = AnalysisRequest("config.json", "out", settings, "data.csv", 7, SHAP, "policy.yaml", "types.yaml", cross)
+    shown = Presentation(mask_names=True, suppress_below=10, individual_rows=False)
+    request = AnalysisRequest(
+        "config.json", "out", settings, "data.csv", 7, SHAP, "policy.yaml", "types.yaml", cross, shown
+    )
 
     stored = json.loads(AnalysisParameters.of(request).model_dump_json())
 
@@ -34,6 +38,7 @@ def test_a_form_left_empty_asks_for_the_usual():
 
     assert request.shap == ShapOptions()
     assert (request.policy, request.types, request.cross) == (None, None, ())
+    assert request.presentation == Presentation()
 
 
 @pytest.mark.parametrize("changes", [{"estimator": "linear"}, {"tolerance": 0}, {"tolerance": 1}, {"tree_path": "on"}])

@@ -145,7 +145,7 @@ def test_a_deployed_run_shows_its_steps_and_artifacts(flow_run, prefect_api):
         "explain", "release-endpoint", "report", "log-to-mlflow",
     }  # fmt: skip
     assert {artifact["key"] for artifact in artifacts} == {
-        f"clarify-model-{fact}" for fact in ("summary", "verdicts", "validation", "attributions", "report")
+        f"clarify-model-{fact}" for fact in ("summary", "verdicts", "validation", "attributions", "progress", "report")
     }  # fmt: skip
 
 
@@ -177,9 +177,9 @@ def test_the_run_in_mlflow_leads_to_everything(flow_run, mlflow_server):
     (data,) = logged.inputs.dataset_inputs
     assert data.dataset.name == "data.csv"
     assert len(data.dataset.digest) == 36
-    assert {file.path for file in client.list_artifacts(logged.info.run_id, "report")} >= {
-        "report/analysis.json", "report/extended.json", "report/provenance.json", "report/report.html",
-        "report/forest.png", "report/manifest.json",
+    assert {file.path for file in client.list_artifacts(logged.info.run_id, "report")} == {
+        "report/analysis.json", "report/extended.json", "report/explanations_shap", "report/provenance.json",
+        "report/report.html", "report/report.ipynb", "report/forest.png", "report/manifest.json",
     }  # fmt: skip
 
 

@@ -120,11 +120,18 @@ def test_extended_json_fits_its_schema_and_reads_back_as_the_same_verdicts(judge
     assert read_extended(content) == judged[verdict].result
 
 
+TITLES = {
+    Verdict.PASS: "No violation, none undecided",
+    Verdict.VIOLATION: "1 violation, none undecided",
+    Verdict.INCONCLUSIVE: "No violation, 1 undecided",
+}
+
+
 @pytest.mark.parametrize("verdict", ALLOWED)
 def test_the_report_opens_with_the_verdict(judged, verdict):
     page = Path(judged[verdict].report_uri).read_text()
 
-    assert f"1 {verdict}" in page.split("</title>")[0]
+    assert f"<title>{TITLES[verdict]}: data.csv" in page
 
 
 def test_two_workers_give_the_same_bytes_as_one(place, judged, tmp_path):

@@ -1,9 +1,10 @@
-"""Whoever reads a forest row by its thin bar and its band reads the verdict that is printed beside it."""
+"""Whoever reads a forest row by its thin bar and its band reads the verdict that is printed beside it: in any view."""
 
 import json
 import math
 import re
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -18,17 +19,21 @@ from clarify.bias.lattice import N_POINTS
 from clarify.config.policy import LIMITS, read_policy
 from clarify.report.checks import checks_for
 from clarify.report.html import render_report
+from clarify.report.notebook_view import COLOURS, GREY, notebook_html
 from clarify.report.selection import groups_of
+from clarify.report.text_forest import text_forest
 from clarify.report.view import names_of
 from clarify.results import BiasSection, FlipCounts, Verdict
 from clarify.verdicts import decide
 from tests.unit.report.report_examples import credit_result, example_provenance
+from tests.unit.report.test_text_forest import verdict_of
 
 METRICS = {
     "pre_training": ("CI", "DPL", "TVD", "KS", "LP", "KL", "CDDL"),
     "post_training": ("DPPL", "DI", "RD", "SD", "DAR", "DRR", "AD", "TE", "DCA", "GE", "FT", "CDDPL"),
 }
 NEEDED_GAP = 0.2                              # units of the drawing, 250 wide
+BATCHES, RESULTS = 14, 40
 EMPTY = replace(credit_result(), pre_training=None, post_training=None, explanations=None)
 FOREST = Environment(
     loader=PackageLoader("clarify.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
@@ -70,6 +75,7 @@ def random_rule(rng, name, biases):
     return {"metric": name, **rule}
 
 
+@cache
 def random_result(seed):
     rng = np.random.default_rng(seed)
     stage = ("pre_training", "post_training", "post_training")[seed % 3]
@@ -144,11 +150,14 @@ def gaps(row):
     return [abs(end - limit) for end in drawn_bar(row) for limit in drawn_limits(row) if math.isfinite(limit)]
 
 
-@pytest.mark.parametrize("batch", range(8))
+def results(batch):
+    return [random_result(seed) for seed in range(batch * RESULTS, (batch + 1) * RESULTS)]
+
+
+@pytest.mark.parametrize("batch", range(BATCHES))
 def test_the_thin_bar_and_the_band_say_what_the_word_says(batch):
     read = []
-    for seed in range(batch * 40, batch * 40 + 40):
-        result = random_result(seed)
+    for result in results(batch):
         rows = rows_of(first_screen(result))
         assert sorted(map(word, rows)) == sorted(judgement.verdict for judgement in result.verdicts.judgements)
         read += rows
@@ -159,7 +168,49 @@ def test_the_thin_bar_and_the_band_say_what_the_word_says(batch):
     assert parted == []
     assert hair == []
     assert {word(row) for row in read} == set(Verdict)
-    assert len(read) > 150
+    assert len(read) > 2000 / BATCHES
+
+
+# --- the views that are smaller than the page ------------------------------------------------------------------------
+
+
+def seen_in_notebook(row):
+    """The same reading of the fragment's drawing: bars of an undecided check may be in two pieces."""
+    colour = "|".join(COLOURS.values())
+    thin = re.search(rf'<path d="([^"]*)" fill="none" stroke="(?:{colour})" stroke-width="1.2"/>', row)
+    band = re.search(rf'<path d="M([\d.]+) 2H([\d.]+)[^"]*" fill="{GREY}" opacity', row)
+    edges = re.search(rf'<path d="([^"]*)" fill="none" stroke="{GREY}"', row)
+    if thin is None:
+        return Verdict.INCONCLUSIVE
+    limits = [float(x) for x in re.findall(r"M([\d.]+) 1V21", edges.group(1))]
+    left, right = (float(x) for x in band.groups()) if band else (limits[0], limits[-1])
+    left, right = left if left in limits else -math.inf, right if right in limits else math.inf
+    places = [float(x) for x in re.findall(r"M([\d.]+) (?:11|7\.5)|H([\d.]+)", thin.group(1)) for x in x if x]
+    if max(places) < left or min(places) > right:
+        return Verdict.VIOLATION
+    return Verdict.PASS if left < min(places) and max(places) < right else Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("batch", range(4))
+def test_a_notebook_row_says_what_its_word_says(batch):
+    pages = [notebook_html(result) for result in results(batch)]
+    rows = [row for page in pages for row in re.findall("<tr>.*?</tr>", page, re.DOTALL) if "<svg" in row]
+
+    parted = [row for row in rows if f"<strong>{seen_in_notebook(row)}</strong>" not in row]
+
+    assert parted == []
+    assert len(rows) > 100
+
+
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_a_row_of_letters_says_what_its_word_says(batch):
+    rows = [row for result in results(batch) for row in text_forest(result)]
+    capped = [row for row in rows if set("├┤┼") & set(row)]
+
+    parted = [row for row in capped if verdict_of(row[28:51]) != row.split()[-1]]
+
+    assert parted == []
+    assert len(capped) > 70
 
 
 def test_the_page_shows_these_rows():

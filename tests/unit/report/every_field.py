@@ -1,4 +1,4 @@
-"""A result with something in every field, made from the types themselves: a field added later is filled as well."""
+"""A value with something in every field, made from its type itself: a field that is added later is filled as well."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import types
 from collections.abc import Callable
 from enum import Enum
 from itertools import count
-from typing import Literal, Union, get_args, get_origin, get_type_hints
+from typing import Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from clarify.results import AnalysisResult
 
+T = TypeVar("T")
 FROM_CATALOGUE = ("CI", "DPL")          # names of metrics are ours; views look them up
-METRICS = {("MetricValue", "name"), ("Judgement", "metric"), ("WorstClass", "metric")}
+METRICS = {("MetricValue", "name"), ("Judgement", "metric"), ("WorstClass", "metric"), ("MetricDifference", "metric")}
 
 
 def marker(number: int) -> str:
@@ -23,6 +24,14 @@ def marker(number: int) -> str:
 def filled_result(
     number: int = 40, *, text_of: Callable[[int], str] = marker
 ) -> tuple[AnalysisResult, tuple[str, ...]]:
+    """A whole result, whose judgements are of groups that there are; and the markers."""
+    result, markers = filled(AnalysisResult, number, text_of=text_of)
+    return _judged(result), markers
+
+
+def filled(
+    kind: type[T], number: int = 40, *, text_of: Callable[[int], str] = marker
+) -> tuple[T, tuple[str, ...]]:
     """Two items in every tuple, a marker of its own in every text, one integer everywhere; and the markers."""
     numbers = count(1)
     markers: list[str] = []
@@ -52,7 +61,7 @@ def filled_result(
         hints = get_type_hints(kind)
         return kind(**{name: made(hint, kind.__name__, name) for name, hint in hints.items()})
 
-    return _judged(instance(AnalysisResult)), tuple(markers)
+    return instance(kind), tuple(markers)
 
 
 def _judged(result: AnalysisResult) -> AnalysisResult:

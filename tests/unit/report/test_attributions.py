@@ -19,6 +19,7 @@ from clarify.steps.write_report import PublishedAnalysis
 from tests.unit.report import attribution_examples as examples
 from tests.unit.report.outlines import Outline
 from tests.unit.report.report_examples import example_provenance
+from tests.unit.report.style_sheets import colour, contrast
 
 HALF_A_DECIMAL = 0.05 + 1e-9                  # coordinates have one decimal
 
@@ -343,16 +344,4 @@ def test_every_shade_stands_out_from_the_page_by_three_to_one(scheme, drawn_page
     page_colours, shades = roots[scheme], next(r for i, r in enumerate(roots) if "lower" in r and i % 2 == scheme)
 
     for shade in ("low", "lower", "middle", "higher", "high"):
-        assert contrast(shades[shade], page_colours["bg"]) >= 3.0
-
-
-def contrast(first, second):
-    lighter, darker = sorted((luminance(first), luminance(second)), reverse=True)
-    return (lighter + 0.05) / (darker + 0.05)
-
-
-def luminance(colour):
-    digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
-    red, green, blue = (int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4))
-    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in (red, green, blue)]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+        assert contrast(colour(shades[shade]), colour(page_colours["bg"])) >= 3.0

@@ -12,7 +12,8 @@ from clarify.compared import (
     NotCompared,
     Unpaired,
 )
-from clarify.report.compare_page import comparison_markdown, comparison_page, comparison_text, page_of_comparison
+from clarify.report.compare_page import comparison_page, page_of_comparison
+from clarify.report.compare_text import comparison_markdown, comparison_text
 from clarify.report.compare_words import CANNOT_SHOW, NOT_COMPARED, UNPAIRED, difference_sentence
 from clarify.report.words import FORBIDDEN, name, plain, say
 from clarify.results import Interval

@@ -317,7 +317,7 @@ def test_the_header_counts_both_groups_and_points_out_small_ones_as_the_policy_s
     assert large.is_small is False
 
 
-def test_a_suppressed_group_says_how_few_rows_it_has_at_most():
+def test_a_withheld_group_is_neither_counted_nor_called_small():
     result = measured(TWO_GROUPS, {"metric": "DPPL", "low": -0.1, "high": 0.1})
     facet = result.post_training.facets[0]
     hidden = replace(facet.counts, a=GroupCounts(0, 0, 0, 0, fewer_than=50))
@@ -325,7 +325,7 @@ def test_a_suppressed_group_says_how_few_rows_it_has_at_most():
 
     (group, *_) = first_screen(replace(result, post_training=section)).groups
 
-    assert (group.rows_a, group.is_small) == ("fewer than 50 rows", True)
+    assert (group.rows_a, group.is_small) == ("rows not shown", False)
 
 
 def test_a_group_without_a_declared_range_keeps_its_rows_and_says_so():

@@ -11,6 +11,7 @@ import pytest
 from clarify.report.html import render_report
 from tests.unit.report import report_examples as examples
 from tests.unit.report.outlines import Outline
+from tests.unit.report.style_sheets import colour, contrast
 
 RESULTS = {
     "credit": examples.credit_result(),
@@ -139,19 +140,7 @@ def test_text_has_a_contrast_of_at_least_four_and_a_half(pages, scheme, text, ba
     light, dark = re.findall(r":root\{(.*?)\}", pages["credit"])[:2]
     tokens = dict(re.findall(r"--(\w+):(#\w+)", {"light": light, "dark": dark}[scheme]))
 
-    assert all(contrast(tokens[name], tokens[background]) >= 4.5 for name in text)
-
-
-def contrast(first, second):
-    lighter, darker = sorted((luminance(first), luminance(second)), reverse=True)
-    return (lighter + 0.05) / (darker + 0.05)
-
-
-def luminance(colour):
-    digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
-    red, green, blue = (int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4))
-    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in (red, green, blue)]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    assert all(contrast(colour(tokens[name]), colour(tokens[background])) >= 4.5 for name in text)
 
 
 def test_a_run_without_an_id_shows_none():

@@ -4,23 +4,26 @@ import re
 import struct
 from dataclasses import replace
 from html.parser import HTMLParser
+from io import BytesIO
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
+from matplotlib import image
 
 from clarify.errors import DataError, Problem
 from clarify.report.forest_picture import forest_png
+from clarify.report.html import render_report
 from clarify.report.junit import junit_document, junit_error
 from clarify.report.markdown import escape, link, table
-from clarify.report.normalised import places_of
 from clarify.report.notebook_view import COLOURS, GREY, notebook_html, text_view
 from clarify.report.pull_request import pull_request_markdown
-from clarify.report.selection import groups_of
 from clarify.report.summary import check_rows, markdown_summary, metric_rows, subject_slug
 from clarify.report.words import FORBIDDEN
 from clarify.results import AwsValue, GroupCounts, MetricValue, Reason, Verdict
 from tests.unit.report import report_examples as examples
 from tests.unit.report.outlines import Outline
+from tests.unit.report.style_sheets import colour, contrast
 from tests.unit.report.test_verdicts_in_report import ALIKE, APART, FEW, NOBODY, judged
 
 TOLD = {"report_uri": "/runs/7/report.html", "evidence": "e" * 64}
@@ -98,8 +101,9 @@ def test_the_table_puts_the_worst_verdict_first_and_unjudged_metrics_last():
 def test_what_is_withheld_is_called_so_and_never_zero():
     (row,) = [row for row in check_rows(withheld_result()) if row.check.endswith("(DPPL)")]
 
-    assert (row.verdict, row.value, row.interval, row.rows) == ("WITHHELD", "withheld", "withheld", "< 10 / < 10")
-    assert row.why == "too few rows stand behind it to be shown here"
+    assert (row.verdict, row.value, row.interval) == ("WITHHELD", "not shown", "not shown")
+    assert row.rows == "not shown / not shown"
+    assert row.why == "it would show, or give away, a count below the limit"
 
 
 def test_a_slug_is_that_of_model_and_report_in_lower_case_and_dashes():
@@ -169,17 +173,10 @@ def test_rules_reach_nothing_outside_the_fragment_and_two_fragments_differ():
     assert notebook_html(judged(APART)) == first
 
 
-def luminance(colour):
-    channels = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
-    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
 @pytest.mark.parametrize("background", ["#FFFFFF", "#111111", "#1F1F1F"])
 def test_marks_are_seen_on_light_and_on_dark(background):
-    for colour in (*COLOURS.values(), GREY):
-        low, high = sorted((luminance(colour), luminance(background)))
-        assert (high + 0.05) / (low + 0.05) >= 3.7, colour
+    for mark in (*COLOURS.values(), GREY):
+        assert contrast(colour(mark), colour(background)) >= 3.7, mark
 
 
 def test_at_most_twenty_four_rows_and_the_rest_is_counted():
@@ -197,17 +194,35 @@ def test_the_text_is_the_sentence_and_the_forest():
     assert lines[2].endswith(" VIOLATION")
 
 
-@pytest.mark.parametrize(("table_of", "verdict"), [(ALIKE, Verdict.PASS), (APART, Verdict.VIOLATION)])
-def test_the_thin_bar_lies_inside_or_outside_the_band_as_the_verdict_says(table_of, verdict):
-    result = judged(table_of)
-    (measured,) = [m for group in groups_of(result) for m in group.measured if m.judgement is not None]
+def numbers_in(path):
+    return [float(number) for number in re.findall(r"-?\d+(?:\.\d+)?", path)]
 
-    places = places_of(measured, None)
 
-    inside = places.band[0] <= places.thin[0] and places.thin[1] <= places.band[1]
-    apart = places.thin[1] < places.band[0] or places.thin[0] > places.band[1]
-    assert places.band == (0.0, 1.0)
-    assert (inside, apart) == (verdict is Verdict.PASS, verdict is Verdict.VIOLATION)
+@pytest.mark.parametrize("result", [judged(ALIKE), judged(APART), examples.credit_result()])
+def test_the_fragment_draws_what_the_page_draws(result):
+    page = render_report(result, examples.example_provenance())
+    (row, *_) = [row for row in re.findall("<tr>.*?</tr>", page, re.DOTALL) if '<svg class="gl"' in row]
+    (fragment, *_) = re.findall("<svg.*?</svg>", notebook_html(result), re.DOTALL)
+
+    on_page, here = ([numbers_in(path)[0] for path in re.findall(r' d="(M[^"]*)"', svg)] for svg in (row, fragment))
+
+    # Both drawings have a margin of 8; the page's is 250 units wide, the fragment's 220. Arrow heads are in the margin.
+    assert len(on_page) == len(here)
+    for there, x in zip(on_page, here, strict=True):
+        assert x == pytest.approx(8 + (there - 8) * 204 / 234, abs=0.75) or there > 242
+
+
+def test_an_undecided_mark_is_a_ring_that_no_bar_runs_through():
+    (fragment,) = re.findall("<svg.*?</svg>", notebook_html(judged(FEW)), re.DOTALL)
+
+    (bar,) = re.findall(r'd="([^"]*)"[^>]* stroke-width="4"', fragment)
+    (mark,) = re.findall(r'd="(M[^"]*a[^"]*)"', fragment)
+
+    # The circle starts at its left end, 4.2 units from its middle on either side: there the bar has its gap.
+    left = numbers_in(mark)[0]
+    (_, gap_starts), (gap_ends, _) = [(float(a), float(b)) for a, b in re.findall(r"M([\d.]+) 11H([\d.]+)", bar)]
+    assert gap_starts == pytest.approx(left, abs=0.11)
+    assert gap_ends == pytest.approx(left + 8.4, abs=0.11)
 
 
 # --- pull request ---------------------------------------------------------------------------------------------------
@@ -325,6 +340,47 @@ def test_the_picture_is_1200_wide_and_the_same_every_time(result):
     assert struct.unpack(">I", picture[16:20]) == (1200,)
     assert b"Software" not in picture
     assert forest_png(result) == picture
+
+
+def columns_of(pixels, ink):
+    """Where, from left to right, a strip of the picture has a colour, give or take what its smooth edges mix in."""
+    return np.flatnonzero((np.abs(pixels[..., :3] - colour(ink)).max(axis=-1) < 0.15).any(axis=0))
+
+
+@pytest.mark.parametrize(
+    ("table_of", "allowed", "ink", "verdict"),
+    [
+        (ALIKE, 0.1, "#00558C", Verdict.PASS), (APART, 0.5, "#A3310B", Verdict.VIOLATION),
+        (FEW, 0.2, "#665000", Verdict.INCONCLUSIVE),
+    ],
+)  # fmt: skip
+def test_the_verdict_can_be_read_off_the_pixels(table_of, allowed, ink, verdict):
+    rule = f'{{version: "1.0", name: mine, ranges: [{{metric: DPPL, low: -{allowed}, high: {allowed}}}]}}'
+    picture = image.imread(BytesIO(forest_png(judged(table_of, rule.encode()))))
+
+    # The first row lies 180 pixels below the top; right of 650 stand its words.
+    limits = columns_of(picture[168:171, 325:640], "#6E7985") + 325
+    bar = columns_of(picture[178:182, 325:640], ink) + 325
+
+    # 1.45 and 2.45 of 3.9 widths of the range, on 300 pixels from 330 on
+    assert (limits[0], limits[-1]) == (pytest.approx(441.5, abs=1.5), pytest.approx(518.5, abs=1.5))
+    read = Verdict.PASS if limits[0] < bar[0] and bar[-1] < limits[-1] else Verdict.INCONCLUSIVE
+    assert (Verdict.VIOLATION if bar[0] > limits[-1] or bar[-1] < limits[0] else read) is verdict
+
+
+@pytest.mark.parametrize("allowed", [-0.2, 0.2])
+def test_a_check_beyond_the_drawing_is_one_arrow_head_that_points_there(allowed):
+    rule = f'{{version: "1.0", name: mine, ranges: [{{metric: DPPL, low: {allowed}, high: {allowed + 0.01}}}]}}'
+    picture = image.imread(BytesIO(forest_png(judged(ALIKE, rule.encode()))))
+
+    column_heights = [len(columns_of(picture[170:190, x : x + 1].swapaxes(0, 1), "#A3310B")) for x in range(322, 640)]
+    widest = 322 + int(np.argmax(column_heights))
+    head = 322 + np.flatnonzero(column_heights)
+
+    # An arrow head is widest at its back: it points to the side where the check lies.
+    points_right = bool(widest < head.mean())
+    assert points_right is (allowed < 0)
+    assert (int(head.min()) > 600) is (allowed < 0)
 
 
 @pytest.mark.parametrize("result", [judged(APART), judged(FEW), judged(NOBODY), withheld_result()])

@@ -100,7 +100,7 @@ def test_every_reason_has_words(reason):
     [
         (Reason.EMPTY_FACET, "No row has age in (18, 25]."),
         (Reason.SINGLE_GROUP, "Every row has age in (18, 25], so there is nothing to compare it with."),
-        (Reason.WITHHELD, "Recall: not shown, for too few rows stand behind it to be shown here."),
+        (Reason.WITHHELD, "Recall: not shown, for it would show, or give away, a count below the limit."),
     ],
 )
 def test_a_group_that_is_empty_alone_or_hidden_is_said_to_be_so(reason, said):

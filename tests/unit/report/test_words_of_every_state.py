@@ -8,7 +8,13 @@ import pytest
 from clarify.bias.catalog import BY_NAME, METRICS
 from clarify.report.charts import scales_of
 from clarify.report.html import render_report
-from clarify.report.judged import decision_sentence, detectable_words, overall_sentence, short_result
+from clarify.report.judged import (
+    decision_sentence,
+    detectable_words,
+    overall_sentence,
+    short_result,
+    smallest_seen,
+)
 from clarify.report.names import name_all
 from clarify.report.overview import overview_of
 from clarify.report.sections import group_sections
@@ -70,9 +76,9 @@ PHRASES = {
     "nothing seen": "outside the range would be reported reliably.",
     "no range": "No allowed range was declared, so there is no verdict.",
     "undefined without a range": "cannot be computed: it divides by a count that is 0 here. Undefined, so no verdict.",
-    "withheld": "not shown, for too few rows stand behind it to be shown here. Withheld, so no verdict.",
-    "withheld and outside": "to be shown here. Outside the range you allow (−0.10 to 0.10)",
-    "withheld and open": "to be shown here. Cannot be decided: too few rows stand behind it to be shown here.",
+    "withheld": "not shown, for it would show, or give away, a count below the limit. Withheld, so no verdict.",
+    "withheld and outside": "a count below the limit. Outside the range you allow (−0.10 to 0.10)",
+    "withheld and open": "a count below the limit. Cannot be decided: the reason is not shown either.",
 }  # fmt: skip
 
 
@@ -283,8 +289,7 @@ def test_with_a_policy_the_undefined_ones_are_among_what_could_not_be_decided():
     found = overview(examples_with(pairs, examples.AGE.facet_counts()))
 
     assert lines(found.undecided) == [
-        "Positive decisions for sex = f: gap 14 points (10.4 to 18). Only a gap above 19 points would be reported "
-        "reliably.",
+        "Positive decisions, sex: 14 points (10.4 to 18); only 19 or more would show.",
         "Recall: one of the shares it compares has no row behind it.",
         "Decisions that neighbours would flip: it divides by a count that is 0 here.",
     ]
@@ -300,15 +305,63 @@ def test_of_what_could_not_be_decided_three_are_named_and_the_rest_counted():
     assert plain(found.undecided[-1]) == "2 more checks; see the table."
 
 
+def test_behind_three_undecided_checks_the_undefined_metrics_are_one_line():
+    names = ("DPPL", "RD", "AD", "DPL")
+    pairs = [(BY_NAME[n], "too few") for n in names]
+    pairs += [(BY_NAME["FT"], "undefined without a range"), (BY_NAME["SD"], "undefined")]
+
+    found = overview(examples_with(pairs, examples.AGE.facet_counts()))
+
+    assert lines(found.undecided)[3:] == ["1 more check; see the table.", "2 more metrics are undefined."]
+
+
+def test_a_facet_with_two_named_groups_needs_the_value_too():
+    result = examples_with([(BY_NAME["DPPL"], "too few")], examples.AGE.facet_counts())
+    (facet,), (one,) = result.post_training.facets, result.verdicts.judgements
+    facets = (facet, replace(facet, value_or_threshold="m"))
+    verdicts = replace(result.verdicts, judgements=(one, replace(one, value_or_threshold="m")))
+    section = replace(result.post_training, facets=facets)
+
+    found = overview(replace(result, pre_training=None, post_training=section, verdicts=verdicts))
+
+    assert [line.partition(":")[0] for line in lines(found.undecided)] == [
+        "Positive decisions, sex = f", "Positive decisions, sex = m",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("metric", "value", "change", "said"), [
+    ("DPPL", 0.08, DetectableChange(-0.15, 0.187), "19 or more"),
+    ("DPPL", -0.08, DetectableChange(-0.15, 0.187), "15 or more"),
+    ("DPPL", 0.08, DetectableChange(-0.15, None), "15 or more the other way"),
+    ("DI", 0.8, DetectableChange(0.628, 1.602), "below 0.62 or above 1.61"),
+    ("DI", 0.8, DetectableChange(None, 1.602), "above 1.61"),
+    ("DPPL", 0.08, DetectableChange(None, None), ""),
+])  # fmt: skip
+def test_what_would_show_is_told_in_a_few_words(metric, value, change, said):
+    found = replace(judgement(BY_NAME[metric], "too few"), detectable=change, value=value)
+
+    assert smallest_seen(found) == said
+
+
 def test_found_names_what_is_outside_first_and_counts_what_is_inside():
     pairs = [(BY_NAME["CI"], "violation"), (BY_NAME["RD"], "pass"), (BY_NAME["AD"], "pass")]
 
     found = overview(examples_with(pairs, examples.AGE.facet_counts()))
 
     assert lines(found.found)[:2] == [
-        "Outside: Group size balance for sex = f, 0.40 (0.30 to 0.50).", "Inside: 2 checks of sex = f.",
+        "Outside: Group size balance, sex, 0.40 (0.30 to 0.50).", "Inside: 2 checks of sex.",
     ]  # fmt: skip
     assert found.title == "1 violation, none undecided: credit-hgb version 7"
+
+
+def test_found_counts_what_is_outside_beyond_two_checks():
+    pairs = [(BY_NAME[name], "violation") for name in ("CI", "RD", "AD", "DPPL")]
+
+    found = overview(examples_with(pairs, examples.AGE.facet_counts()))
+
+    assert [line.partition(":")[0] for line in lines(found.found)[:3]] == [
+        "Outside", "Outside", "2 more checks are outside.",
+    ]  # fmt: skip
 
 
 def test_what_was_looked_at_names_rows_what_was_dropped_shares_and_accuracy():
@@ -317,7 +370,7 @@ def test_what_was_looked_at_names_rows_what_was_dropped_shares_and_accuracy():
 
     assert lines(found.looked_at) == [
         "Every row of german.csv: 1,000 rows, 21 columns; none dropped.",
-        "Positive means credit = 1: 700 of 1,000 labels, 782 of 1,000 predicted labels. Accuracy 76.6 %.",
+        "Positive means credit = 1: 700 of 1,000 labels, 782 predicted; accuracy 76.6 %.",
     ]
 
 
@@ -326,7 +379,21 @@ def test_the_threshold_of_the_score_is_told_where_it_is_known():
 
     found = overview(replace(result, explanations=replace(result.explanations, threshold=0.5)))
 
-    assert "predicted labels (score above 0.50). Accuracy" in plain(found.looked_at[1])
+    assert "782 predicted (score above 0.50); accuracy" in plain(found.looked_at[1])
+
+
+def test_predicted_labels_have_their_own_number_where_some_rows_have_none():
+    result = examples.credit_result()
+    facets = tuple(replace(facet, counts=without_a_prediction(facet.counts)) for facet in result.post_training.facets)
+
+    found = overview(replace(result, post_training=replace(result.post_training, facets=facets)))
+
+    assert "700 of 1,000 labels, 782 of 998 predicted" in plain(found.looked_at[1])
+
+
+def without_a_prediction(counts):
+    d = replace(counts.d, negative_predictions=counts.d.negative_predictions - 2, unknown_predictions=2)
+    return replace(counts, d=d)
 
 
 def test_rows_that_are_not_counted_are_told():

@@ -26,6 +26,7 @@ from clarify.steps.compare import CompareRequest, compare
 from clarify.steps.compare_metrics import RunResult, compare_results
 from clarify.steps.decisions import DECISIONS, PairedRows, count_pairs, decisions_wanted, write_decisions
 from clarify.steps.tolerances import Tolerances, parse_tolerances
+from clarify.steps.validate_dataset import keep_rows
 
 CONFIG = {
     "label": "ok", "label_values_or_threshold": [1], "predicted_label": "said",
@@ -36,6 +37,17 @@ ROWS = pd.DataFrame({
     "sex": ["f", "m", None, "f", "m"], "ok": [1, 0, 1, 1, 0], "said": [0, 0, 1, 1, 1], "other": [1, 0, 0, 1, 1],
     "town": ["b", "a", "b", None, "c"],
 })  # fmt: skip
+
+
+@pytest.fixture
+def kept(prepare, engine):
+    """As ``prepare``, but the rows are staged, as a run does that reads them more than once."""
+
+    def prepared(frame, config, **options):
+        plan, data = prepare(frame, config, **options)
+        return plan, replace(data, dataset=keep_rows(data, engine))
+
+    return prepared
 
 
 def decisions_of(data, scored=None):
@@ -51,8 +63,8 @@ def table_of(content):
 # --- what a run leaves ------------------------------------------------------------------------------------------------
 
 
-def test_decisions_are_the_rows_in_order_with_nothing_guessed(prepare):
-    _, data = prepare(ROWS, CONFIG)
+def test_decisions_are_the_rows_in_order_with_nothing_guessed(kept):
+    _, data = kept(ROWS, CONFIG)
 
     assert table_of(decisions_of(data)) == {
         "label": [1, 0, 1, 1, 0],
@@ -71,9 +83,9 @@ def test_a_models_answers_are_decisions_and_no_answer_is_none(prepare, answer):
     assert table_of(decisions_of(kept, scored))["decision"] == [1, None, 0, 1, 0]
 
 
-def test_how_the_rows_are_cut_does_not_show_in_the_bytes(prepare):
+def test_how_the_rows_are_cut_does_not_show_in_the_bytes(kept):
     rows = pd.concat([ROWS] * 40, ignore_index=True).assign(sex=lambda frame: frame["sex"].fillna("m"))
-    whole, parts = prepare(rows, CONFIG)[1], prepare(rows, CONFIG, n_files=7)[1]
+    whole, parts = kept(rows, CONFIG)[1], kept(rows, CONFIG, n_files=7)[1]
 
     assert decisions_of(whole) == decisions_of(parts)
 
@@ -82,29 +94,36 @@ def test_how_the_rows_are_cut_does_not_show_in_the_bytes(prepare):
     ("shown", "wanted"),
     [(Presentation(), True), (Presentation(individual_rows=False), False), (Presentation(suppress_below=10), False)],
 )
-def test_rows_are_not_left_where_readers_may_not_see_them(shown, wanted, prepare):
-    plan, _ = prepare(ROWS, CONFIG)
+def test_rows_are_not_left_where_readers_may_not_see_them(shown, wanted, kept):
+    plan, data = kept(ROWS, CONFIG)
 
-    assert decisions_wanted(replace(plan, presentation=shown)) is wanted
+    assert decisions_wanted(replace(plan, presentation=shown), data, None) is wanted
 
 
-def test_a_run_without_decisions_leaves_none(prepare):
+def test_a_run_without_decisions_leaves_none(kept):
     config = {**CONFIG, "methods": {"pre_training_bias": {"methods": "all"}}}
-    plan, _ = prepare(ROWS, config)
+    plan, data = kept(ROWS, config)
 
-    assert not decisions_wanted(plan)
+    assert not decisions_wanted(plan, data, None)
+
+
+def test_rows_that_were_only_counted_are_not_read_again_to_leave_decisions(prepare):
+    plan, data = prepare(ROWS, CONFIG)
+
+    assert data.dataset.fragments == ()
+    assert not decisions_wanted(plan, data, None)
 
 
 # --- two files paired -------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def leave(prepare, tmp_path):
+def leave(kept, tmp_path):
     """Write the decisions of one column of the same rows; give the file's address."""
 
     def left(frame, *, without=(), **changes):
         config = {key: value for key, value in {**CONFIG, **changes}.items() if key not in without}
-        _, data = prepare(frame, config)
+        _, data = kept(frame, config)
         path = tmp_path / f"{len(list(tmp_path.iterdir()))}.parquet"
         path.write_bytes(decisions_of(data))
         return str(path)
@@ -379,12 +398,12 @@ def test_a_changed_file_is_refused(folders):
     place = folders.path / "b" / "extended.json"
     place.write_bytes(place.read_bytes().replace(b'"ok"', b'"no"'))
 
-    with pytest.raises(DataError, match=r"CHALLENGER: received .*extended.json  \[CMP-CHANGED\]"):
+    with pytest.raises(DataError, match=r"CHALLENGER: received .*extended.json  \[PUB-CHANGED\]"):
         compare(CompareRequest(folders.a, folders.b, folders.out))
 
 
 def test_a_folder_that_is_no_run_is_named(folders):
-    with pytest.raises(ConfigError, match=r"CHAMPION: received .*nowhere  \[CMP-RUN\]"):
+    with pytest.raises(ConfigError, match=r"CHAMPION: received .*nowhere  \[PUB-FOLDER\]"):
         compare(CompareRequest(str(folders.path / "nowhere"), folders.b, folders.out))
 
 
@@ -392,7 +411,7 @@ def test_a_run_without_predictions_is_refused(folders):
     result = replace(both(joint())[0].result, post_training=None)
     publish(folders.a, result)
 
-    with pytest.raises(ConfigError, match=r"(?s)CHAMPION: .*post-training metrics"):
+    with pytest.raises(ConfigError, match=r"(?s)CHAMPION: .*\[CMP-RUN\].*post-training metrics"):
         compare(CompareRequest(folders.a, folders.b, folders.out))
 
 

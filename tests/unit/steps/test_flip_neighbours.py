@@ -1,14 +1,21 @@
 """The flip test on many rows: exact while the pairs are few, then a stated sample that no cut of the work changes."""
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from clarify.bias.counted import pool
+from clarify.bias.deciding import read_off
+from clarify.config.policy import read_policy
 from clarify.data import dataset as datasets
 from clarify.engines.local import LocalEngine
 from clarify.results import Reason
 from clarify.steps import flip_neighbours
 from clarify.steps.flip_neighbours import Draw, flips_of_facets
+from clarify.steps.judge import judge
 from clarify.steps.measure_bias import TallyPlan, measure_post_training_bias, tabulate
 
 CONFIG = {
@@ -80,6 +87,38 @@ def test_the_interval_of_a_sample_covers_the_value_of_all_rows(prepare, engine, 
 
     assert sampled.interval.low < exact.value < sampled.interval.high
     assert sampled.interval.high - sampled.interval.low > 1.5 * (exact.interval.high - exact.interval.low)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"), [(-0.5, 0.5, "PASS"), (-0.5, -0.4, "VIOLATION"), (-0.1, 0.0, "INCONCLUSIVE")]
+)
+def test_a_verdict_on_a_sample_can_be_read_off_the_interval_of_that_sample(
+    prepare, engine, few_pairs, low, high, verdict
+):
+    policy = read_policy(json.dumps(
+        {"version": "1.0", "name": "p", "ranges": [{"metric": "FT", "low": low, "high": high}]}
+    ).encode())  # fmt: skip
+    plan, data = prepare(people(), CONFIG)
+
+    section = measure_post_training_bias(replace(plan, policy=policy), data, None, engine)
+    (judgement,) = judge(policy, None, section).judgements
+
+    # About 400 women are asked: nearly one in ten would be accepted as a man, few refused.
+    assert judgement.verdict == verdict
+    assert read_off(judgement.deciding, low, high) == verdict
+    assert judgement.deciding.low < judgement.value < judgement.deciding.high
+    assert 0.03 < judgement.deciding.high - judgement.deciding.low < 0.12
+
+
+def test_counts_of_a_sample_are_kept_apart_from_those_of_the_facet_and_never_pooled(prepare, engine, few_pairs):
+    plan, data = prepare(people(), CONFIG)
+
+    (facet,) = measure_post_training_bias(plan, data, None, engine).facets
+
+    asked, metric = facet.sampled_flips, next(metric for metric in facet.metrics if metric.name == "FT")
+    assert facet.flips is None
+    assert metric.value == pytest.approx((asked.to_negative - asked.to_positive) / asked.n_d, abs=1e-15)
+    assert (pool([facet, facet]).flips, pool([facet, facet]).sampled_flips) == (None, None)
 
 
 def test_the_sample_is_the_same_however_the_rows_are_cut(prepare, engine, monkeypatch, few_pairs):

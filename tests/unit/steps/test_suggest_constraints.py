@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from clarify.bias.contingency import ContingencyTable
 from clarify.bias.evaluate import evaluate
 from clarify.drift.constraints import bias_reference
-from clarify.errors import ConstraintsError
+from clarify.errors import ConfigError, ConstraintsError, DataError
 from clarify.report.document import analysis_document, extended_document
 from clarify.report.provenance import file_record, manifest_document
 from clarify.results import AnalysisResult, BiasSection, DatasetDescription, ValidationOutcome
@@ -58,7 +58,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def refused(code: str, field: str, call, *arguments) -> str:
-    with pytest.raises(ConstraintsError) as error:
+    with pytest.raises((ConstraintsError, ConfigError, DataError)) as error:
         call(*arguments)
     problem = error.value.problems[0]
     assert (problem.code, problem.field) == (code, field)
@@ -158,7 +158,7 @@ def test_an_analysis_that_was_edited_after_it_was_published_is_refused(analysis,
     Path(analysis, "extended.json").write_bytes(Path(analysis, "extended.json").read_bytes() + b"\n")
 
     request = SuggestRequest(analysis, str(tmp_path / "reference"))
-    message = refused("REF-CHANGED", "--from", suggest_constraints, request)
+    message = refused("PUB-CHANGED", "--from", suggest_constraints, request)
     assert "extended.json" in message
     assert not (tmp_path / "reference").exists()
 
@@ -167,7 +167,7 @@ def test_a_folder_without_a_manifest_is_no_analysis(analysis, tmp_path):
     Path(analysis, "manifest.json").unlink()
 
     request = SuggestRequest(analysis, str(tmp_path / "reference"))
-    assert analysis in refused("REF-ANALYSIS", "--from", suggest_constraints, request)
+    assert analysis in refused("PUB-FOLDER", "--from", suggest_constraints, request)
 
 
 def test_the_analysis_is_not_overwritten_by_its_reference(analysis):
