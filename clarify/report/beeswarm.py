@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from clarify.report import numbers
 from clarify.report.charts import Tick
 from clarify.report.forest import Frame, coordinate
-from clarify.report.limits import Limits
 from clarify.report.names import Names
+from clarify.report.page_limits import Limits
 from clarify.report.score_units import SignedAxis, Unit, signed_axis
 from clarify.report.words import Sentence, named_group, say, some
 from clarify.results import AttributionSample, SampledFeature, SampleStratum

@@ -5,8 +5,7 @@ from __future__ import annotations
 from clarify.compared import Comparison
 from clarify.errors import DataError, Problem
 from clarify.report.encoding import dump, from_plain, load, to_plain
-
-COMPARISON_VERSION = "1.0"
+from clarify.report.schema import COMPARISON_VERSION
 
 
 def comparison_document(comparison: Comparison) -> bytes:

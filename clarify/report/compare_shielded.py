@@ -14,8 +14,8 @@ from clarify.compared import (
     PairCounts,
 )
 from clarify.report.compare_held_back import HeldBack, facets_of
-from clarify.report.mask_numbers import Masks, masks_of
 from clarify.report.masked import HIDDEN, masked
+from clarify.report.numbered_names import Masks, masks_of
 from clarify.report.suppressed import WITHHELD_CODE
 from clarify.report.withheld_groups import Place, any_small
 from clarify.results import AnalysisResult, Notice, RangeEvidence, Reason, ValidationOutcome, Verdict

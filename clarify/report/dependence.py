@@ -10,8 +10,8 @@ from typing import Literal
 from clarify.report import numbers
 from clarify.report.charts import Tick
 from clarify.report.forest import Scale, coordinate, nice_above
-from clarify.report.limits import DEFAULT, Limits
 from clarify.report.names import LONGEST_DETAIL, Names, clean
+from clarify.report.page_limits import DEFAULT, Limits
 from clarify.report.words import Sentence, name, say, some, strong
 from clarify.results import AnalysisResult, OutputDependence, PartialDependence
 

@@ -23,8 +23,8 @@ from clarify.report.beeswarm import SwarmView, swarm_of
 from clarify.report.by_facet import FacetChart, facet_charts
 from clarify.report.charts import AttributionGlyph, Tick, attribution_glyph, attribution_interval, attribution_ticks
 from clarify.report.forest import nice_above
-from clarify.report.limits import DEFAULT, MOST_OUTPUTS, Limits, shared_by
 from clarify.report.names import Names
+from clarify.report.page_limits import DEFAULT, MOST_OUTPUTS, Limits, shared_by
 from clarify.report.score_units import Unit, unit_of
 from clarify.report.selected_rows import RowChart, row_charts
 from clarify.report.words import Sentence

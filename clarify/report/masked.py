@@ -17,8 +17,8 @@ from typing import Any, Literal, TypeVar, cast, get_origin, get_type_hints
 from clarify.bias.catalog import BY_NAME
 from clarify.config.segments import DEFAULT
 from clarify.report.attribution_words import ESTIMATORS
-from clarify.report.mask_numbers import Masks, masks_of
 from clarify.report.notes import BASELINES
+from clarify.report.numbered_names import Masks, masks_of
 from clarify.report.provenance import Provenance
 from clarify.report.suppressed import WITHHELD_CODE
 from clarify.results import (

@@ -12,8 +12,8 @@ from clarify.report.attribution_words import ESTIMATORS, is_exact, members_sente
 from clarify.report.dependence import basis
 from clarify.report.explained import MOST_OUTPUTS
 from clarify.report.judged import promise
-from clarify.report.limits import DEFAULT, Limits, not_drawn
 from clarify.report.names import Names, clean, without_secrets
+from clarify.report.page_limits import DEFAULT, Limits, not_drawn
 from clarify.report.provenance import Provenance, utc_text
 from clarify.report.selection import MOST_CARD_GROUPS, Group, is_shown, undefined_metrics, withheld_metrics
 from clarify.report.words import NOT_SHOWN, REASONS, Sentence, name, row_count, say, some, why_undefined

@@ -150,6 +150,12 @@ def file_record(content: bytes, *, reproducible: bool) -> FileRecord:
     return FileRecord(hashlib.sha256(content).hexdigest(), len(content), reproducible)
 
 
+def evidence_of(records: Mapping[str, FileRecord]) -> str:
+    """SHA-256 over the digests of the reproducible files: the same whenever the findings are the same."""
+    lines = (f"{path} {records[path].sha256}\n" for path in sorted(records) if records[path].reproducible)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
 def code_identity() -> CodeIdentity:
     """Version of the installed package and digest of the ``clarify`` sources that are running."""
     digest = hashlib.sha256()

@@ -1,4 +1,4 @@
-"""JSON Schema of extended.json, read off the result types themselves, so that the two cannot part."""
+"""JSON Schemas of extended.json and comparison.json, read off their types, so that the two cannot part."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import types
 from enum import Enum
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from clarify.compared import Comparison
 from clarify.report.encoding import INFINITIES
 from clarify.results import AnalysisResult
 
 EXTENDED_VERSION = "1.0"
+COMPARISON_VERSION = "1.0"
 Schema = dict[str, Any]
 _COUNT = {"type": "integer", "minimum": 0}
 _CODES = {"type": "array", "items": {"type": "integer", "minimum": -1}}
@@ -119,6 +121,40 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
         "outcome": "error: prediction minus label.",
         "sampled_rows": "The quantiles rest on so many rows; null: on all.",
     },
+    "PairCounts": {
+        "rows": "Rows that both models decided.",
+        "to_positive": "Negative for the champion, positive for the challenger.",
+        "to_negative": "Positive for the champion, negative for the challenger.",
+        "left_out": "Rows that at least one model left undecided.",
+    },
+    "AccuracyDifference": {
+        "interval": "95 %, of the difference, challenger minus champion.",
+        "gained": "Rows that only the challenger decides rightly; null: unpaired.",
+        "lost": "Rows that only the champion decides rightly; null: unpaired.",
+    },
+    "MetricDifference": {
+        "difference": "Challenger minus champion; null: not_compared says why.",
+        "interval": "95 %, of the difference.",
+        "evidence": "Against the declared tolerance; null: none was declared.",
+        "reason": "Why an INCONCLUSIVE one could not be decided.",
+        "threshold": "What the smaller of the two p-values had to reach, the family counted.",
+        "deciding": "The interval at 1 minus threshold, which decides; null: no test was made.",
+    },
+    "GroupComparison": {
+        "champion_rows": "Rows of the named group, then of the others.",
+        "challenger_rows": "Rows of the named group, then of the others.",
+        "pairs_d": "Of the named group; null: unpaired.",
+        "pairs_a": "Of the other rows; null: unpaired.",
+        "fewer_than": "0 here: the document keeps no count back, as pages may.",
+    },
+    "Comparison": {
+        "unpaired_because": "null: the rows are paired.",
+        "agreement": "Over all rows; null: unpaired.",
+        "tests": "Differences with a tolerance: the family over which errors are held.",
+    },
+    "ComparedRun": {
+        "evidence": "SHA-256 of the run's extended.json.",
+    },
     "Intersection": {
         "unknown_rows": "Rows without a value of one of the facets; they are in no cell.",
     },
@@ -127,15 +163,24 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
 
 def extended_schema() -> Schema:
     """The schema of the document that ``extended_document`` writes; a key with a default may be missing."""
+    return _document("extended", EXTENDED_VERSION, AnalysisResult)
+
+
+def comparison_schema() -> Schema:
+    """The schema of the document that ``comparison_document`` writes; a key with a default may be missing."""
+    return _document("comparison", COMPARISON_VERSION, Comparison)
+
+
+def _document(name: str, version: str, kind: type) -> Schema:
     definitions: Schema = {"Number": {"anyOf": [{"type": "number"}, {"enum": list(INFINITIES)}]}}
-    result = _object(AnalysisResult, definitions)
-    result["properties"] = {"version": {"const": EXTENDED_VERSION}, **result["properties"]}
-    result["required"] = ["version", *result["required"]]
+    found = _object(kind, definitions)
+    found["properties"] = {"version": {"const": version}, **found["properties"]}
+    found["required"] = ["version", *found["required"]]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"urn:clarify:extended:{EXTENDED_VERSION}",
-        "title": "extended.json",
-        **result,
+        "$id": f"urn:clarify:{name}:{version}",
+        "title": f"{name}.json",
+        **found,
         "$defs": dict(sorted(definitions.items())),
     }
 

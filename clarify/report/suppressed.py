@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from clarify.bias.catalog import BY_NAME
-from clarify.report.counted_words import COUNTS_WITHHELD, holds_number, plain_metric, without_counts
 from clarify.report.suppressed_looks import shown_classes, shown_gaps, shown_intersections, shown_segments
+from clarify.report.texts_with_counts import COUNTS_WITHHELD, holds_number, plain_metric, without_counts
 from clarify.report.withheld_groups import (
     Place,
     Sides,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from clarify.report.counted_words import plain_metric, without_counts
+from clarify.report.texts_with_counts import plain_metric, without_counts
 from clarify.report.withheld_groups import (
     Sides,
     Withheld,

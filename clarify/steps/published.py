@@ -12,7 +12,7 @@ from clarify.data import storage
 from clarify.errors import ConfigError, DataError, Problem, StorageError
 from clarify.report.encoding import from_plain, load
 from clarify.report.names import without_secrets
-from clarify.report.provenance import FileRecord
+from clarify.report.provenance import FileRecord, evidence_of
 
 MANIFEST = "manifest.json"
 T = TypeVar("T")
@@ -52,8 +52,7 @@ class PublishedFolder:
     @property
     def evidence(self) -> str:
         """SHA-256 over the digests of the reproducible files, as the run that published them gave it."""
-        lines = (f"{path} {self.files[path].sha256}\n" for path in sorted(self.files) if self.files[path].reproducible)
-        return hashlib.sha256("".join(lines).encode()).hexdigest()
+        return evidence_of(self.files)
 
     def _fetched(self, path: str, fetch: Callable[[str], T]) -> T:
         if not self.has(path):

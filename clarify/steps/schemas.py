@@ -58,10 +58,17 @@ def _extended() -> dict[str, Any]:
     return extended_schema()
 
 
+def _comparison() -> dict[str, Any]:
+    from clarify.report.schema import comparison_schema
+
+    return comparison_schema()
+
+
 KINDS: dict[str, Callable[[], dict[str, Any]]] = {
     "config": _config,
     "policy": _policy,
     "types": _types,
     "monitor": _monitor,
     "extended": _extended,
+    "comparison": _comparison,
 }

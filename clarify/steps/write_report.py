@@ -28,6 +28,7 @@ from clarify.report.provenance import (
     FileRecord,
     Provenance,
     RunRecord,
+    evidence_of,
     file_record,
     manifest_document,
     provenance_document,
@@ -42,9 +43,9 @@ from clarify.steps.local_parts import LocalParts, row_facts
 from clarify.steps.plan import AnalysisPlan
 from clarify.steps.predict import ScoredDataset
 from clarify.steps.provision_endpoint import LeasedEndpoint
+from clarify.steps.published import MANIFEST
 from clarify.steps.validate_dataset import PreparedData
 
-MANIFEST = "manifest.json"
 LOCAL_CSV = "explanations_shap/out.csv"
 LOCAL_PARQUET = "explanations_shap/out.parquet"
 BASELINE_CSV = "explanations_shap/baseline.csv"
@@ -89,8 +90,7 @@ class PublishedAnalysis:
     @property
     def evidence_digest(self) -> str:
         """SHA-256 over the digests of the reproducible files: the same whenever the findings are the same."""
-        lines = (f"{path} {record.sha256}\n" for path, record in self.files if record.reproducible)
-        return hashlib.sha256("".join(lines).encode()).hexdigest()
+        return evidence_of(dict(self.files))
 
 
 @dataclass(frozen=True)

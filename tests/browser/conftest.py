@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from tests.browser import pictures
 from tests.browser.pages import PAGES
 
 from clarify.report.pdf import find_browser, is_sandboxed
@@ -33,6 +34,7 @@ class Opened:
 
 
 Open = Callable[..., Opened]
+Contexts = Callable[..., BrowserContext]
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +61,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
-def contexts(browser: Browser) -> Callable[..., BrowserContext]:
+def contexts(browser: Browser) -> Contexts:
     """One context for each set of options; nothing of a page outlives its tab, so that tests may share them."""
 
     @cache
@@ -69,8 +71,26 @@ def contexts(browser: Browser) -> Callable[..., BrowserContext]:
     return context
 
 
+@pytest.fixture(scope="session")
+def fonts(contexts: Contexts) -> dict[str, float]:
+    """How wide this machine sets the reference text; kept when pictures are written."""
+    tab = contexts().new_page()
+    widths = pictures.widths_of_fonts(tab)
+    tab.close()
+    if pictures.WRITES:
+        pictures.keep_measured("fonts", widths)
+    return widths
+
+
 @pytest.fixture
-def open_page(contexts: Callable[..., BrowserContext], pages: dict[str, Path]) -> Iterator[Open]:
+def fonts_of_the_goldens(fonts: dict[str, float]) -> None:
+    """Skip where text is set in other fonts than on the machine that the pictures are from."""
+    if fonts != (kept := pictures.measured()["fonts"]):
+        pytest.skip(f"the pictures were taken with other fonts: {kept} there, {fonts} here")
+
+
+@pytest.fixture
+def open_page(contexts: Contexts, pages: dict[str, Path]) -> Iterator[Open]:
     """Open a page by name: ``width``, ``height``, and whatever a context of playwright takes."""
     tabs: list[Page] = []
 

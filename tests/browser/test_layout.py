@@ -2,22 +2,13 @@
 
 import pytest
 from tests.browser.pages import PAGES
+from tests.browser.questions import CUT_OFF, OFF_THE_SHEET, OPEN_ALL, TOO_WIDE
 
-WIDTHS = (320, 390, 768, 1280, 2560)
-OPEN_ALL = "document.querySelectorAll('details').forEach(d => d.open = true)"
-# Heads of tables that a narrow page only reads aloud are clipped to one pixel; a wrapper that scrolls says so.
-OVERFLOWING = """() => {
-    const clipped = e => getComputedStyle(e).clipPath !== "none";
-    const apart = new Set(document.querySelectorAll(".scroll *, svg *"));
-    for (const head of document.querySelectorAll("thead, caption, .hidden"))
-        if (clipped(head)) [head, ...head.querySelectorAll("*")].forEach(e => apart.add(e));
-    return [...document.querySelectorAll("main *, .strip, .strip *")].filter(e => {
-        if (apart.has(e) || e.matches(".scroll, svg") || !e.checkVisibility()) return false;
-        const style = getComputedStyle(e);
-        if (style.position === "absolute" || style.display === "inline") return false;
-        return e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0;
-    }).map(e => `${e.tagName}.${e.className}: ${e.scrollWidth} > ${e.clientWidth}`).slice(0, 5);
-}"""
+EVERY = sorted(PAGES)
+KEY = ("judged", "hostile", "large", "monitor", "compare")
+# The five that a reader has, and both sides of every width at which a style sheet changes its mind.
+WIDTHS = (320, 390, 640, 641, 768, 780, 781, 820, 821, 980, 981, 1060, 1061, 1100, 1101, 1200, 1201, 1280, 2560)
+SHEET = 688                   # A4 less two margins of 14 mm, at 96 to the inch
 # The spacing that the accessibility guideline asks a page to bear.
 SPACED = """* { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important }
             p { margin-bottom: 2em !important }"""
@@ -25,44 +16,51 @@ SPACED = """* { line-height: 1.5 !important; letter-spacing: .12em !important; w
 
 def cut_off(page):
     """By how much the page is wider than its window, and the boxes whose text leaves them."""
-    wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    return ([f"page: {wider} too wide"] if wider else []) + page.evaluate(OVERFLOWING)
+    wider = page.evaluate(TOO_WIDE)
+    return ([f"page: {wider} too wide"] if wider else []) + page.evaluate(CUT_OFF)
 
 
-@pytest.mark.parametrize("name", sorted(PAGES))
+def cut_off_at(page, widths):
+    found = {}
+    for width in widths:
+        page.set_viewport_size({"width": width, "height": 800})
+        found[width] = cut_off(page)
+    return {width: what for width, what in found.items() if what}
+
+
+@pytest.mark.parametrize("name", EVERY)
 def test_nothing_needs_a_scroll_sideways_at_any_width(open_page, name):
     page = open_page(name).page
     page.evaluate(OPEN_ALL)
-    found = {}
 
-    for width in WIDTHS:
-        page.set_viewport_size({"width": width, "height": 800})
-        found[width] = cut_off(page)
-
-    assert found == dict.fromkeys(WIDTHS, [])
+    assert cut_off_at(page, WIDTHS) == {}
 
 
-@pytest.mark.parametrize("name", ["judged", "hostile", "large", "monitor", "compare"])
+@pytest.mark.parametrize("name", KEY)
 def test_text_spacing_cuts_nothing_off(open_page, name):
     page = open_page(name, bypass_csp=True).page
     page.evaluate(OPEN_ALL)
     page.add_style_tag(content=SPACED)
-    found = {}
 
-    for width in (390, 640, 1280):
-        page.set_viewport_size({"width": width, "height": 800})
-        found[width] = cut_off(page)
-
-    assert found == {390: [], 640: [], 1280: []}
+    assert cut_off_at(page, WIDTHS) == {}
 
 
-@pytest.mark.parametrize("name", ["judged", "hostile", "large", "monitor", "compare"])
+@pytest.mark.parametrize("name", KEY)
 def test_at_double_size_everything_can_still_be_read(open_page, name):
     """A browser at 200 % lays a window of 1280 px out as one of 640, with two dots to a pixel."""
     page = open_page(name, width=640, height=400, device_scale_factor=2).page
     page.evaluate(OPEN_ALL)
 
     assert cut_off(page) == []
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_sheet_of_paper_holds_every_table(open_page, name):
+    """What is too wide is not cut off by a printer: it shrinks the whole document until it fits."""
+    page = open_page(name, width=SHEET, height=1017).page
+    page.emulate_media(media="print")
+
+    assert page.evaluate(OFF_THE_SHEET) == []
 
 
 def test_the_first_screen_holds_the_sentence_twelve_rows_and_what_is_undecided(open_page):

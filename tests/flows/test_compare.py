@@ -160,6 +160,66 @@ def test_programs_get_one_document(runs, tmp_path):
     assert said["page"].endswith("comparison.html")
 
 
+def test_masked_names_are_in_none_of_what_is_shown_and_in_the_document(runs, tmp_path):
+    options = ("--output", tmp_path, "--tolerance", "0.9", "--mask-names")
+    told = clarify(runs.of("champion"), runs.of("challenger"), *options)
+    machine = clarify(runs.of("champion"), runs.of("challenger"), *options, "--json")
+
+    assert (told.exit_code, machine.exit_code) == (0, 0), told.output
+    shown = [(tmp_path / f"comparison.{kind}").read_text() for kind in ("html", "md")]
+    names = ("sex", "region", "approved", "-model", ".csv", str(runs.folder))
+    for text in (*shown, told.stdout.partition("Comparison:")[0], *json.loads(machine.stdout)["findings"]):
+        assert [name for name in names if name in text] == []
+    assert all("facet 1" in text for text in shown)
+    assert compared(tmp_path).groups[0].facet == "sex"
+
+
+def test_small_counts_are_withheld_and_the_verdict_stays(runs, tmp_path):
+    # 80 rows of facet d: below 1,000 whatever their labels are
+    options = ("--output", tmp_path, "--tolerance", "0.9", "--suppress-below", "1000")
+    answer = clarify(runs.of("champion"), runs.of("challenger"), *options)
+    page, counts = (tmp_path / "comparison.html").read_text(), compared(tmp_path).groups[0].champion_rows
+
+    assert answer.exit_code == 0, answer.output
+    assert "Of 7 checks, none is outside the range you allow and 7 are inside." in answer.output
+    assert "Withheld: counts too small to be shown" in answer.output
+    assert "PAGE-WITHHELD" in page
+    assert sum(counts) == runs.rows
+    assert [n for n in counts if f">{n} rows" in page or f"<b>{n}" in page] == []
+
+
+@pytest.mark.parametrize("below", ["1", "2", "-3", "1001"])
+def test_a_limit_that_hides_nothing_ends_with_two(runs, tmp_path, below):
+    options = ("--output", tmp_path / "out", "--suppress-below", below)
+    answer = clarify(runs.of("champion"), runs.of("challenger"), *options)
+
+    assert answer.exit_code == 2
+    assert "CFG-SUPPRESS" in answer.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_that_only_counted_its_rows_leaves_no_decisions_and_is_compared_unpaired(runs, tmp_path):
+    rows = make_rows(240).assign(said=lambda frame: frame["approved"])
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    config = {
+        "dataset_type": "text/csv", "predicted_label": "said",
+        "label": "approved", "label_values_or_threshold": ["yes"],
+        "facet": [{"name_or_index": "sex", "value_or_threshold": ["f"]}],
+        "methods": {"post_training_bias": {"methods": ["DPPL", "AD"]}},
+    }  # fmt: skip
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    for output in ("one", "other"):
+        settings = RunSettings(engine="local", workers=1)
+        run_analysis(
+            AnalysisRequest(str(tmp_path / "config.json"), str(tmp_path / output), settings, str(tmp_path / "rows.csv"))
+        )
+    answer = clarify(tmp_path / "one", tmp_path / "other", "--output", tmp_path / "out")
+
+    assert DECISIONS not in digests(str(tmp_path / "one"))
+    assert answer.exit_code == 0, answer.output
+    assert "Unpaired: intervals are wider, since a run did not leave its decisions row by row." in answer.output
+
+
 def test_a_folder_that_is_no_run_ends_with_two(runs, tmp_path):
     answer = clarify(tmp_path / "nowhere", runs.of("challenger"), "--output", tmp_path / "out", "--json")
 

@@ -267,7 +267,7 @@ def test_the_head_that_is_read_is_the_dry_runs():
     assert propose.HEAD_ROWS == understanding.HEAD_ROWS
 
 
-@pytest.mark.parametrize("kind", ["config", "policy", "monitor", "extended"])
+@pytest.mark.parametrize("kind", ["config", "policy", "monitor", "extended", "comparison"])
 def test_every_schema_is_printed_and_is_one(kind, tmp_path):
     answer = clarify("schema", kind)
 

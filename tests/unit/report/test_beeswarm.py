@@ -9,8 +9,8 @@ import pytest
 from clarify.report.beeswarm import FRAME, NO_VALUE, SHADES, UNORDERED, drawn_sentence, evenly, quantile, swarm_of
 from clarify.report.explained import explanations_of, unit_of
 from clarify.report.html import render_report
-from clarify.report.limits import Limits
 from clarify.report.names import name_all
+from clarify.report.page_limits import Limits
 from clarify.report.view import names_of
 from clarify.report.words import plain
 from clarify.results import AttributionSample, SampleStratum

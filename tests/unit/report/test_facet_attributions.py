@@ -8,8 +8,8 @@ import pytest
 
 from clarify.report.by_facet import chance_sentence, facet_charts, gap_sentence, signed_interval
 from clarify.report.explained import explanations_of, unit_of
-from clarify.report.limits import Limits
 from clarify.report.names import name_all
+from clarify.report.page_limits import Limits
 from clarify.report.view import names_of
 from clarify.report.words import named_group, plain
 from clarify.results import GroupEffect, Interval

@@ -7,8 +7,8 @@ import pytest
 
 from clarify.report.explained import explanations_of
 from clarify.report.html import render_report
-from clarify.report.limits import Limits
 from clarify.report.names import name_all
+from clarify.report.page_limits import Limits
 from clarify.report.score_units import unit_of
 from clarify.report.selected_rows import reason, row_id, stability_of_row
 from clarify.report.view import names_of

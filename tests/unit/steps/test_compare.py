@@ -5,6 +5,7 @@ from dataclasses import replace
 from io import BytesIO
 from types import SimpleNamespace
 
+import jsonschema
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -21,6 +22,7 @@ from clarify.errors import ConfigError, DataError
 from clarify.report.compare_document import comparison_document, read_comparison
 from clarify.report.document import extended_document
 from clarify.report.provenance import file_record, manifest_document
+from clarify.report.schema import comparison_schema
 from clarify.results import AnalysisResult, BiasSection, DatasetDescription, Reason, ValidationOutcome, Verdict
 from clarify.steps.compare import CompareRequest, compare
 from clarify.steps.compare_metrics import RunResult, compare_results
@@ -342,6 +344,24 @@ def test_the_document_comes_back_as_it_was():
     comparison = compare_results(*both(table), paired_rows(table), Tolerances(0.05))
 
     assert read_comparison(comparison_document(comparison)) == comparison
+
+
+@pytest.mark.parametrize("rows", [None, *Unpaired])
+def test_the_document_fits_its_schema(rows):
+    table = joint()
+    comparison = compare_results(*both(table), rows or paired_rows(table), Tolerances(0.05))
+
+    schema = comparison_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(json.loads(comparison_document(comparison)), schema, cls=jsonschema.Draft202012Validator)
+
+
+def test_the_schema_refuses_a_pair_that_is_no_count():
+    document = json.loads(comparison_document(compare_results(*both(joint()), paired_rows(joint()), Tolerances())))
+    document["agreement"]["rows"] = -1
+
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, comparison_schema(), cls=jsonschema.Draft202012Validator)
 
 
 # --- from folder to folder --------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Which number stands for which name, the same everywhere in one report."""
+"""Names that are not to be shown: which number stands for which, the same everywhere in one report."""
 
 from __future__ import annotations
 
