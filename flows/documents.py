@@ -8,7 +8,9 @@ import typer
 
 
 def schema(
-    kind: Annotated[str, typer.Argument(metavar="config|policy|types|monitor|extended|comparison", help="Which document")],
+    kind: Annotated[
+        str, typer.Argument(metavar="config|policy|types|monitor|extended|comparison", help="Which document")
+    ],
     output: Annotated[str | None, typer.Option("--output", metavar="URI", help="Write it here instead")] = None,
 ) -> None:
     """Print the JSON Schema of a document that Clarify reads or writes."""

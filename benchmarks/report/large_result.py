@@ -17,7 +17,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, sync_playwright
 
 from clarify.report.html import render_report
-from clarify.report.pdf import find_browser, is_sandboxed
+from clarify.report.paper.pdf import find_browser, is_sandboxed
 from clarify.results import AnalysisResult
 from tests.subjects.large_result import ROWS, large_result
 from tests.unit.report.report_examples import example_provenance

@@ -16,7 +16,7 @@ from axe_playwright_python.sync_playwright import Axe
 from large_result import first_paint
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from clarify.report.pdf import find_browser, is_sandboxed
+from clarify.report.paper.pdf import find_browser, is_sandboxed
 
 SETTLE_MS = 3_000                 # pages that draw with scripts take a while
 SHOTS = {"light": {}, "dark": {"color_scheme": "dark"}, "without-script": {"java_script_enabled": False}}

@@ -12,7 +12,7 @@ from clarify.bias.deciding import binding_limits
 from clarify.bias.performance import jeffreys_interval
 from clarify.report import numbers
 from clarify.report.forest import Frame, Glyph, Scale, coordinate, glyph, nice_above
-from clarify.report.rates import SHARES, Share, SharePhrase
+from clarify.report.groups.rates import SHARES, Share, SharePhrase
 from clarify.results import Z_95, FacetCounts, GlobalAttribution, Interval, Judgement, MetricValue
 
 Kind = Literal["difference", "balance", "ratio", "open", "distance"]

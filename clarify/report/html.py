@@ -10,8 +10,8 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from clarify.config.approval import Approval
-from clarify.report.page_foot import foot_style
 from clarify.report.page_limits import LADDER
+from clarify.report.paper.page_foot import foot_style
 from clarify.report.provenance import Provenance
 from clarify.report.view import page_of
 from clarify.results import AnalysisResult

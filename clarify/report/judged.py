@@ -8,7 +8,7 @@ from typing import Literal
 
 from clarify.bias.catalog import BY_NAME
 from clarify.report import numbers
-from clarify.report.rates import SHARES
+from clarify.report.groups.rates import SHARES
 from clarify.report.words import REASONS, Sentence, out_of, rows_among, say, some, strong
 from clarify.results import (
     DetectableChange,

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from clarify.report import numbers
-from clarify.report.attribution_words import ESTIMATORS, is_exact, members_sentence
-from clarify.report.dependence import basis
-from clarify.report.explained import MOST_OUTPUTS
+from clarify.report.explanations.dependence import basis
+from clarify.report.explanations.outputs import MOST_OUTPUTS
+from clarify.report.explanations.words import ESTIMATORS, is_exact, members_sentence
 from clarify.report.judged import promise
 from clarify.report.names import Names, clean, without_secrets
 from clarify.report.page_limits import DEFAULT, Limits, not_drawn

@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from clarify.config.approval import Approval
-from clarify.report import attribution_words
 from clarify.report.charts import scales_of
-from clarify.report.checks import Checks, ValuesTable, checks_for, values_table
-from clarify.report.dependence import DependenceView, dependence_of, names_in
-from clarify.report.explained import ExplanationView, explanations_of
-from clarify.report.further import FurtherTable, further_tables, names_of_looks
+from clarify.report.explanations import words as attribution_words
+from clarify.report.explanations.dependence import DependenceView, dependence_of, names_in
+from clarify.report.explanations.outputs import ExplanationView, explanations_of
+from clarify.report.first_screen.checks import Checks, ValuesTable, checks_for, values_table
+from clarify.report.first_screen.overview import Overview, overview_of
+from clarify.report.groups.further import FurtherTable, further_tables, names_of_looks
+from clarify.report.groups.sections import GroupSection, group_sections
 from clarify.report.names import LONGEST_DETAIL, Names, clean, name_all
 from clarify.report.notes import Fact, LeftOut, how_computed, left_out, provenance_facts
-from clarify.report.overview import Overview, overview_of
 from clarify.report.page_limits import DEFAULT, Limits
+from clarify.report.paper.signature_block import SignatureLine, signature_of
 from clarify.report.provenance import Provenance
-from clarify.report.sections import GroupSection, group_sections
 from clarify.report.selection import MOST_CARD_GROUPS, MOST_TABLE_GROUPS, first_metrics, groups_of
-from clarify.report.signature_block import SignatureLine, signature_of
 from clarify.results import AnalysisResult, Notice
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from clarify.bias.catalog import BY_NAME
 from clarify.report import numbers
-from clarify.report.rates import SHARES, Share, SharePhrase
+from clarify.report.groups.rates import SHARES, Share, SharePhrase
 from clarify.results import FacetCounts, GroupCounts, Interval, MetricValue, Reason
 
 FORBIDDEN = (

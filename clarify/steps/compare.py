@@ -10,11 +10,11 @@ from clarify.compared import ComparedRun, Comparison, Unpaired
 from clarify.config.presentation import Presentation
 from clarify.data import storage
 from clarify.errors import ConfigError, Problem
-from clarify.report.compare_document import comparison_document
-from clarify.report.compare_held_back import HeldBack, held_back, holds_small_pairs, with_small_strata
-from clarify.report.compare_page import comparison_page
-from clarify.report.compare_shielded import masked_comparison, suppressed_comparison
-from clarify.report.compare_text import comparison_markdown, comparison_text
+from clarify.report.comparison.document import comparison_document
+from clarify.report.comparison.held_back import HeldBack, held_back, holds_small_pairs, with_small_strata
+from clarify.report.comparison.page import comparison_page
+from clarify.report.comparison.shielded import masked_comparison, suppressed_comparison
+from clarify.report.comparison.text import comparison_markdown, comparison_text
 from clarify.report.document import read_extended
 from clarify.report.names import without_secrets
 from clarify.steps.compare_metrics import RunResult, compare_results, same_rows

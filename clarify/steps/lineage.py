@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from clarify.data import storage
-from clarify.report.forest_picture import forest_png
 from clarify.report.names import without_secrets
-from clarify.report.notebook_view import text_view
 from clarify.report.selection import Measured, groups_of
-from clarify.report.summary import subject_slug
+from clarify.report.views.notebook import text_view
+from clarify.report.views.picture import forest_png
+from clarify.report.views.summary import subject_slug
 from clarify.results import AnalysisResult, Verdict
 from clarify.steps.decisions import DECISIONS
 from clarify.steps.plan import AnalysisRequest, read_config

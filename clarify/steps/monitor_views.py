@@ -9,8 +9,8 @@ from datetime import datetime
 from clarify.config.monitor import MonitorConfig
 from clarify.data import storage
 from clarify.records import MonitorRecord
-from clarify.report.monitor_page import monitor_markdown, monitor_page
-from clarify.report.prometheus import prometheus_text
+from clarify.report.monitor.page import monitor_markdown, monitor_page
+from clarify.report.monitor.prometheus import prometheus_text
 from clarify.steps.record_store import StoredRecord, read_note, windows_seen
 
 __all__ = ["TEXTFILES", "monitor_markdown", "write_views"]

@@ -8,12 +8,12 @@ from clarify.data import storage
 from clarify.errors import DataError, Problem
 from clarify.report.document import read_extended
 from clarify.report.html import render_report
-from clarify.report.notebook_view import notebook_html, text_view
 from clarify.report.provenance import Provenance
 from clarify.report.provenance_reading import read_provenance
 from clarify.report.selection import Group, Measured, groups_of
-from clarify.report.summary import by_urgency
-from clarify.report.text_forest import word_of
+from clarify.report.views.notebook import notebook_html, text_view
+from clarify.report.views.summary import by_urgency
+from clarify.report.views.text_forest import word_of
 from clarify.results import AnalysisResult, GroupCounts
 from clarify.steps.published import find_published
 

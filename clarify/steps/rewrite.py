@@ -13,14 +13,14 @@ from clarify.data import storage
 from clarify.errors import ConfigError, Problem
 from clarify.report.document import read_extended
 from clarify.report.html import render_report
-from clarify.report.junit import FailOn, junit_document
-from clarify.report.notebook_view import text_view
-from clarify.report.pdf import print_pdf
+from clarify.report.paper.pdf import print_pdf
 from clarify.report.provenance import Provenance
 from clarify.report.provenance_reading import read_provenance
-from clarify.report.pull_request import pull_request_markdown
-from clarify.report.shielded import shielded, shielded_provenance
-from clarify.report.summary import markdown_summary
+from clarify.report.shielding.shielded import shielded, shielded_provenance
+from clarify.report.views.junit import FailOn, junit_document
+from clarify.report.views.notebook import text_view
+from clarify.report.views.pull_request import pull_request_markdown
+from clarify.report.views.summary import markdown_summary
 from clarify.results import AnalysisResult
 from clarify.steps.named_document import read_named
 from clarify.steps.opened_report import PROVENANCE, RESULT

@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clarify.report.examined import file_name
-from clarify.report.markdown import bold, code_span, digest_span, link, to_markdown
+from clarify.report.first_screen.examined import file_name
+from clarify.report.first_screen.overview import verdict_sentence
 from clarify.report.names import LONGEST_DETAIL, clean, without_secrets
-from clarify.report.overview import verdict_sentence
-from clarify.report.summary import CheckRow, findings, markdown_summary, metric_rows, subject_slug
+from clarify.report.views.markdown import bold, code_span, digest_span, link, to_markdown
+from clarify.report.views.summary import CheckRow, findings, markdown_summary, metric_rows, subject_slug
 from clarify.report.words import some
 from clarify.results import AnalysisResult, ExplanationSection, PartialDependence, ValidationOutcome
 

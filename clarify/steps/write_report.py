@@ -23,7 +23,6 @@ from clarify.data import storage
 from clarify.features import FeatureColumn, Features
 from clarify.report.document import analysis_document, extended_document
 from clarify.report.html import notebook_document, render_report
-from clarify.report.notebook_view import notebook_html, text_view
 from clarify.report.provenance import (
     FileRecord,
     Provenance,
@@ -34,7 +33,8 @@ from clarify.report.provenance import (
     provenance_document,
     provenance_of,
 )
-from clarify.report.shielded import shielded, shielded_provenance
+from clarify.report.shielding.shielded import shielded, shielded_provenance
+from clarify.report.views.notebook import notebook_html, text_view
 from clarify.results import AnalysisResult, BiasSection, PartialDependence, VerdictSection
 from clarify.steps.closer_looks import CloserLooks
 from clarify.steps.decisions import DECISIONS, decisions_wanted, write_decisions

@@ -91,8 +91,8 @@ DOORS = {
     "xgboost": ("clarify/demo.py",),
     "skops": ("clarify/demo.py",),
     "httpx": ("clarify/endpoints/http.py",),
-    "matplotlib": ("clarify/report/forest_picture.py",),
-    "playwright": ("clarify/report/pdf.py",),
+    "matplotlib": ("clarify/report/views/picture.py",),
+    "playwright": ("clarify/report/paper/pdf.py",),
     "jinja2": ("clarify/report/html.py",),
     "jmespath": ("clarify/config/json_path.py",),
     "yaml": ("clarify/config/yaml_text.py", "clarify/endpoints/pinning.py", "clarify/endpoints/tree_reading.py"),
@@ -111,7 +111,7 @@ DOORS = {
     ),
     "cronsim": ("clarify/config/schedule.py",),
     "dateutil": ("clarify/config/schedule.py",),
-    "prometheus_client": ("clarify/report/prometheus.py",),
+    "prometheus_client": ("clarify/report/monitor/prometheus.py",),
     "rich": ("flows/cli.py", "flows/progress.py"),
 }
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from clarify.report.paper.pdf import find_browser, is_sandboxed
 from tests.browser import pictures
 from tests.browser.pages import PAGES
-
-from clarify.report.pdf import find_browser, is_sandboxed
 
 WIDTH, HEIGHT = 1280, 800
 

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from clarify.bias.evaluate import evaluate
 from clarify.config.policy import read_policy
 from clarify.config.presentation import Presentation
-from clarify.report.compare_page import comparison_page
+from clarify.report.comparison.page import comparison_page
 from clarify.report.html import render_report
-from clarify.report.monitor_page import monitor_page
-from clarify.report.shielded import shielded, shielded_provenance
+from clarify.report.monitor.page import monitor_page
+from clarify.report.shielding.shielded import shielded, shielded_provenance
 from clarify.results import AnalysisResult, BiasSection
 from clarify.verdicts import decide
 from tests.subjects.large_result import large_result

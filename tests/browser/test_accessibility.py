@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image, ImageChops
+
 from tests.browser.pages import PAGES
 from tests.browser.questions import FAINT, FOCUSABLE, FOCUSED, OPEN_ALL
 

@@ -1,6 +1,7 @@
 """What pages look like, compared with pictures that a person has looked at; see ``pictures``."""
 
 import pytest
+
 from tests.browser import pictures
 
 SCREEN = {"width": 1280, "height": 800}

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 from pypdf import PdfReader
+
+from clarify.report.paper.pdf import print_pdf
 from tests.browser import pictures
 from tests.browser.pages import PRINTED_AT
-
-from clarify.report.pdf import print_pdf
 
 PRINTED = ("judged", "monitor", "compare")
 SHEET = {"width": 688, "height": 1017}        # A4 less margins of 14 mm, at 96 to the inch

@@ -1,6 +1,7 @@
 """A page asks for nothing, complains of nothing and needs no script, wherever it is shown."""
 
 import pytest
+
 from tests.browser.pages import PAGES
 
 EVERY = sorted(PAGES)

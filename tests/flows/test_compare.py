@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from clarify.config.presentation import Presentation
 from clarify.config.settings import RunSettings
-from clarify.report.compare_document import read_comparison
+from clarify.report.comparison.document import read_comparison
 from clarify.report.document import read_extended
 from clarify.steps.decisions import DECISIONS
 from clarify.steps.line import run_analysis

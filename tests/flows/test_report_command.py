@@ -90,7 +90,7 @@ def what_paper_lacks():
         return "PDF-NOT-INSTALLED"
     from playwright.sync_api import sync_playwright
 
-    from clarify.report.pdf import find_browser
+    from clarify.report.paper.pdf import find_browser
 
     with sync_playwright() as playwright:
         try:

@@ -17,12 +17,12 @@ from clarify.bias.evaluate import evaluate
 from clarify.bias.intervals import lattice_values
 from clarify.bias.lattice import N_POINTS
 from clarify.config.policy import LIMITS, read_policy
-from clarify.report.checks import checks_for
+from clarify.report.first_screen.checks import checks_for
 from clarify.report.html import render_report
-from clarify.report.notebook_view import COLOURS, GREY, notebook_html
 from clarify.report.selection import groups_of
-from clarify.report.text_forest import text_forest
 from clarify.report.view import names_of
+from clarify.report.views.notebook import COLOURS, GREY, notebook_html
+from clarify.report.views.text_forest import text_forest
 from clarify.results import BiasSection, FlipCounts, Verdict
 from clarify.verdicts import decide
 from tests.unit.report.report_examples import credit_result, example_provenance

@@ -7,8 +7,8 @@ from itertools import pairwise
 import pytest
 
 from clarify.records import FeatureDrift, RuleFinding, Status
-from clarify.report.attribution_slopes import moved_features, moved_sentence, slopes_of, words_of_tests
-from clarify.report.monitor_page import monitor_page, page_of_monitor
+from clarify.report.monitor.page import monitor_page, page_of_monitor
+from clarify.report.monitor.slopes import moved_features, moved_sentence, slopes_of, words_of_tests
 from clarify.report.words import plain
 from clarify.results import Interval
 from tests.unit.report import monitor_examples as examples

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from clarify.report.attribution_words import (
+from clarify.report.explanations.outputs import strongest, unit_of
+from clarify.report.explanations.words import (
     effort_sentences,
     finding_sentence,
     groups_sentence,
@@ -15,10 +16,9 @@ from clarify.report.attribution_words import (
     stability_sentence,
     steadiness_warning,
 )
-from clarify.report.explained import strongest, unit_of
 from clarify.report.names import name_all
 from clarify.report.notes import how_computed, left_out
-from clarify.report.summary import findings
+from clarify.report.views.summary import findings
 from clarify.report.words import FORBIDDEN, plain
 from tests.unit.report import attribution_examples as examples
 

@@ -9,7 +9,7 @@ import pytest
 
 from clarify.report.charts import ATTRIBUTION_FRAME, attribution_glyph, attribution_interval
 from clarify.report.document import analysis_document
-from clarify.report.explained import explanations_of, size_of, strongest, unit_of
+from clarify.report.explanations.outputs import explanations_of, size_of, strongest, unit_of
 from clarify.report.html import render_report
 from clarify.report.view import names_of
 from clarify.results import GlobalAttribution, Interval, OutputExplanation

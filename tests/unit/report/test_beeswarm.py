@@ -6,8 +6,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from clarify.report.beeswarm import FRAME, NO_VALUE, SHADES, UNORDERED, drawn_sentence, evenly, quantile, swarm_of
-from clarify.report.explained import explanations_of, unit_of
+from clarify.report.explanations.beeswarm import (
+    FRAME,
+    NO_VALUE,
+    SHADES,
+    UNORDERED,
+    drawn_sentence,
+    evenly,
+    quantile,
+    swarm_of,
+)
+from clarify.report.explanations.outputs import explanations_of, unit_of
 from clarify.report.html import render_report
 from clarify.report.names import name_all
 from clarify.report.page_limits import Limits

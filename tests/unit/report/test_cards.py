@@ -8,12 +8,12 @@ from clarify.bias.contingency import ContingencyTable
 from clarify.bias.evaluate import evaluate
 from clarify.config.approval import Approval
 from clarify.report.charts import scales_of
+from clarify.report.groups.sections import group_sections
 from clarify.report.html import render_report
 from clarify.report.names import name_all
-from clarify.report.page_foot import foot_style
-from clarify.report.sections import group_sections
+from clarify.report.paper.page_foot import foot_style
+from clarify.report.paper.signature_block import signature_of
 from clarify.report.selection import groups_of
-from clarify.report.signature_block import signature_of
 from clarify.report.words import plain
 from clarify.results import ColumnSummary, FacetCounts, GroupCounts
 from tests.unit.report import report_examples as examples

@@ -12,9 +12,9 @@ from clarify.compared import (
     NotCompared,
     Unpaired,
 )
-from clarify.report.compare_page import comparison_page, page_of_comparison
-from clarify.report.compare_text import comparison_markdown, comparison_text
-from clarify.report.compare_words import CANNOT_SHOW, NOT_COMPARED, UNPAIRED, difference_sentence
+from clarify.report.comparison.page import comparison_page, page_of_comparison
+from clarify.report.comparison.text import comparison_markdown, comparison_text
+from clarify.report.comparison.words import CANNOT_SHOW, NOT_COMPARED, UNPAIRED, difference_sentence
 from clarify.report.words import FORBIDDEN, name, plain, say
 from clarify.results import Interval
 from tests.unit.report.compare_examples import INSIDE, OPEN, OUTSIDE, comparison, dppl, run

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 from clarify.compared import AccuracyDifference, Comparison, NotCompared, PairCounts, Unpaired
-from clarify.report.compare_held_back import HeldBack, held_back
-from clarify.report.compare_page import comparison_page
-from clarify.report.compare_shielded import masked_comparison, suppressed_comparison
-from clarify.report.compare_text import comparison_markdown, comparison_text
-from clarify.report.masked import masked
-from clarify.report.suppressed import WITHHELD_CODE
+from clarify.report.comparison.held_back import HeldBack, held_back
+from clarify.report.comparison.page import comparison_page
+from clarify.report.comparison.shielded import masked_comparison, suppressed_comparison
+from clarify.report.comparison.text import comparison_markdown, comparison_text
+from clarify.report.shielding.masked import masked
+from clarify.report.shielding.suppressed import WITHHELD_CODE
 from clarify.results import Interval, Notice, RangeEvidence, Reason
 from tests.unit.report import small_counts
 from tests.unit.report.compare_examples import INSIDE, OPEN, OUTSIDE, comparison, dppl

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+
 from tests.unit.report.style_sheets import SCHEMES, colour, contrast, mixed, sheets, tokens
 
 VERDICTS = {"pass", "violation", "inconclusive"}

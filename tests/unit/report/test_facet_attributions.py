@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from clarify.report.by_facet import chance_sentence, facet_charts, gap_sentence, signed_interval
-from clarify.report.explained import explanations_of, unit_of
+from clarify.report.explanations.by_facet import chance_sentence, facet_charts, gap_sentence, signed_interval
+from clarify.report.explanations.outputs import explanations_of, unit_of
 from clarify.report.names import name_all
 from clarify.report.page_limits import Limits
 from clarify.report.view import names_of

@@ -12,7 +12,7 @@ from clarify.bias.contingency import ContingencyTable
 from clarify.bias.evaluate import evaluate
 from clarify.config.policy import read_policy
 from clarify.report.charts import allowed_scale, difference_chart, scales_of
-from clarify.report.checks import checks_for
+from clarify.report.first_screen.checks import checks_for
 from clarify.report.forest import FOREST, glyph, placed
 from clarify.report.html import render_report
 from clarify.report.names import name_all

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from clarify.report.further import further_tables
+from clarify.report.groups.further import further_tables
 from clarify.report.names import LONGEST_NAME
 from clarify.report.notes import left_out
 from clarify.report.selection import groups_of

@@ -8,13 +8,13 @@ from functools import cache
 import pytest
 
 from clarify.report.html import render_report
-from clarify.report.junit import junit_document
-from clarify.report.markdown import code_span
 from clarify.report.names import LONGEST_NAME, clean, name_all
-from clarify.report.notebook_view import notebook_html, text_view
-from clarify.report.pull_request import pull_request_markdown
-from clarify.report.summary import check_rows, findings, markdown_summary, metric_rows
 from clarify.report.view import names_of, page_of
+from clarify.report.views.junit import junit_document
+from clarify.report.views.markdown import code_span
+from clarify.report.views.notebook import notebook_html, text_view
+from clarify.report.views.pull_request import pull_request_markdown
+from clarify.report.views.summary import check_rows, findings, markdown_summary, metric_rows
 from tests.unit.report.every_field import filled_result
 from tests.unit.report.outlines import Outline
 from tests.unit.report.report_examples import HOSTILE, credit_result, example_provenance

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from clarify.records import Status
-from clarify.report.monitor_overview import began, overview_of
-from clarify.report.monitor_page import monitor_page, page_of_monitor
+from clarify.report.monitor.overview import began, overview_of
+from clarify.report.monitor.page import monitor_page, page_of_monitor
 from clarify.report.words import FORBIDDEN, plain
 from clarify.results import Interval, Reason
 from tests.unit.report import monitor_examples as examples

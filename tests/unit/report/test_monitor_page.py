@@ -9,10 +9,10 @@ from xml.etree import ElementTree
 import pytest
 
 from clarify.records import Status
-from clarify.report.monitor_page import KINDS, monitor_markdown, monitor_page, page_of_monitor
-from clarify.report.monitor_rules import MEASURED
-from clarify.report.monitor_strips import MOST_WINDOWS, last_windows
-from clarify.report.monitor_tables import MOST_ROWS
+from clarify.report.monitor.page import KINDS, monitor_markdown, monitor_page, page_of_monitor
+from clarify.report.monitor.rules import MEASURED
+from clarify.report.monitor.strips import MOST_WINDOWS, last_windows
+from clarify.report.monitor.tables import MOST_ROWS
 from clarify.report.words import FORBIDDEN, plain
 from clarify.results import Reason
 from tests.unit.report import monitor_examples as examples

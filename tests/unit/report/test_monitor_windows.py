@@ -8,10 +8,10 @@ from itertools import pairwise
 import pytest
 
 from clarify.records import RuleFinding, SeriesDrift, Status, Window
-from clarify.report.monitor_axis import axis_of, missed, named, span, ticks_of
-from clarify.report.monitor_page import monitor_page, page_of_monitor
-from clarify.report.monitor_scales import blind_ends, blind_zone_words, quantity, view_of
-from clarify.report.monitor_strips import MOST_MULTIPLES, SMALL, WIDE, timeline_of
+from clarify.report.monitor.axis import axis_of, missed, named, span, ticks_of
+from clarify.report.monitor.page import monitor_page, page_of_monitor
+from clarify.report.monitor.scales import blind_ends, blind_zone_words, quantity, view_of
+from clarify.report.monitor.strips import MOST_MULTIPLES, SMALL, WIDE, timeline_of
 from clarify.report.names import clean
 from clarify.report.words import plain
 from clarify.results import AwsValue, Interval, Reason

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from clarify.report.dependence import dependence_of
+from clarify.report.explanations.dependence import dependence_of
 from clarify.report.page_limits import DEFAULT, LADDER, Limits, not_drawn, shared_by
 from clarify.report.view import names_of
 from clarify.report.words import plain

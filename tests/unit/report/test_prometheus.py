@@ -7,8 +7,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from clarify.records import Status, WindowCounts
-from clarify.report.monitor_page import KINDS
-from clarify.report.prometheus import MOST_SERIES, prometheus_text
+from clarify.report.monitor.page import KINDS
+from clarify.report.monitor.prometheus import MOST_SERIES, prometheus_text
 from tests.unit.report import monitor_examples as examples
 
 FINISHED = 1_793_700_123.0

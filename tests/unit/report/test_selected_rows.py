@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from clarify.report.explained import explanations_of
+from clarify.report.explanations.outputs import explanations_of
+from clarify.report.explanations.selected_rows import reason, row_id, stability_of_row
+from clarify.report.explanations.units import unit_of
 from clarify.report.html import render_report
 from clarify.report.names import name_all
 from clarify.report.page_limits import Limits
-from clarify.report.score_units import unit_of
-from clarify.report.selected_rows import reason, row_id, stability_of_row
 from clarify.report.view import names_of
 from clarify.report.words import FORBIDDEN, plain
 from clarify.results import Contribution, OutputExplanation

@@ -6,15 +6,15 @@ import pytest
 
 from clarify.config.presentation import Presentation
 from clarify.report.html import render_report
-from clarify.report.junit import junit_document
-from clarify.report.masked import COMMAND_HIDDEN, masked
-from clarify.report.notebook_view import notebook_html, text_view
 from clarify.report.notes import provenance_facts
-from clarify.report.pull_request import pull_request_markdown
-from clarify.report.shielded import shielded, shielded_provenance
-from clarify.report.summary import findings, markdown_summary, metric_rows
-from clarify.report.suppressed import WITHHELD_CODE, suppressed
+from clarify.report.shielding.masked import COMMAND_HIDDEN, masked
+from clarify.report.shielding.shielded import shielded, shielded_provenance
+from clarify.report.shielding.suppressed import WITHHELD_CODE, suppressed
 from clarify.report.view import names_of
+from clarify.report.views.junit import junit_document
+from clarify.report.views.notebook import notebook_html, text_view
+from clarify.report.views.pull_request import pull_request_markdown
+from clarify.report.views.summary import findings, markdown_summary, metric_rows
 from clarify.report.words import plain
 from clarify.results import (
     AttributionSample,

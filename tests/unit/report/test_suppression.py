@@ -8,9 +8,9 @@ import pytest
 from clarify.config.presentation import Presentation
 from clarify.errors import ConfigError
 from clarify.report.html import render_report
-from clarify.report.shielded import shielded
-from clarify.report.suppressed import WITHHELD_CODE, suppressed
-from clarify.report.withheld_groups import cells_of
+from clarify.report.shielding.shielded import shielded
+from clarify.report.shielding.suppressed import WITHHELD_CODE, suppressed
+from clarify.report.shielding.withheld_groups import cells_of
 from clarify.results import (
     AttributionSample,
     AwsValue,

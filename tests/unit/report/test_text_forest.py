@@ -13,8 +13,8 @@ from clarify.bias.deciding import binding_limits, read_off
 from clarify.report.charts import allowed_scale, scales_of
 from clarify.report.forest import placed
 from clarify.report.selection import Measured, groups_of
-from clarify.report.shortlist import shortlist
-from clarify.report.text_forest import CELLS, in_ascii, row_cells, short_group, text_forest, word_of
+from clarify.report.views.shortlist import shortlist
+from clarify.report.views.text_forest import CELLS, in_ascii, row_cells, short_group, text_forest, word_of
 from clarify.results import AwsValue, Interval, Judgement, MetricValue, RangeEvidence, Reason, Verdict
 from tests.unit.report import report_examples as examples
 from tests.unit.report.test_verdicts_in_report import ALIKE, APART, FEW, NOBODY, judged

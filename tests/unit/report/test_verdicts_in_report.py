@@ -10,7 +10,7 @@ from clarify.bias.evaluate import evaluate
 from clarify.config.policy import read_policy
 from clarify.report.html import render_report
 from clarify.report.judged import decision_sentence, overall_sentence
-from clarify.report.summary import findings, metric_rows
+from clarify.report.views.summary import findings, metric_rows
 from clarify.report.words import FORBIDDEN, plain
 from clarify.results import BiasSection, Reason, Verdict
 from clarify.verdicts import decide

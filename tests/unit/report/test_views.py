@@ -12,13 +12,13 @@ import pytest
 from matplotlib import image
 
 from clarify.errors import DataError, Problem
-from clarify.report.forest_picture import forest_png
 from clarify.report.html import render_report
-from clarify.report.junit import junit_document, junit_error
-from clarify.report.markdown import escape, link, table
-from clarify.report.notebook_view import COLOURS, GREY, notebook_html, text_view
-from clarify.report.pull_request import pull_request_markdown
-from clarify.report.summary import check_rows, markdown_summary, metric_rows, subject_slug
+from clarify.report.views.junit import junit_document, junit_error
+from clarify.report.views.markdown import escape, link, table
+from clarify.report.views.notebook import COLOURS, GREY, notebook_html, text_view
+from clarify.report.views.picture import forest_png
+from clarify.report.views.pull_request import pull_request_markdown
+from clarify.report.views.summary import check_rows, markdown_summary, metric_rows, subject_slug
 from clarify.report.words import FORBIDDEN
 from clarify.results import AwsValue, GroupCounts, MetricValue, Reason, Verdict
 from tests.unit.report import report_examples as examples

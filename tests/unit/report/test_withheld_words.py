@@ -9,17 +9,17 @@ import pytest
 from clarify.bias.contingency import ContingencyTable
 from clarify.bias.evaluate import evaluate
 from clarify.config.policy import read_policy
-from clarify.report.checks import checks_for
+from clarify.report.first_screen.checks import checks_for
+from clarify.report.first_screen.overview import overview_of, verdict_sentence
 from clarify.report.html import render_report
-from clarify.report.junit import junit_document
 from clarify.report.names import name_all
-from clarify.report.notebook_view import notebook_html, text_view
 from clarify.report.notes import left_out
-from clarify.report.overview import overview_of, verdict_sentence
-from clarify.report.pull_request import pull_request_markdown
 from clarify.report.selection import groups_of
-from clarify.report.summary import check_rows, findings, markdown_summary, metric_rows, text_forest
-from clarify.report.suppressed import suppressed
+from clarify.report.shielding.suppressed import suppressed
+from clarify.report.views.junit import junit_document
+from clarify.report.views.notebook import notebook_html, text_view
+from clarify.report.views.pull_request import pull_request_markdown
+from clarify.report.views.summary import check_rows, findings, markdown_summary, metric_rows, text_forest
 from clarify.report.words import plain
 from clarify.results import BiasSection, CellBias, FacetCounts, GroupCounts, Intersection, Reason, Verdict
 from clarify.verdicts import decide

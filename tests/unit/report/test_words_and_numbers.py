@@ -10,11 +10,11 @@ from clarify.bias.catalog import BY_NAME
 from clarify.report import numbers
 from clarify.report.charts import scales_of, share_text
 from clarify.report.forest import Scale, glyph
+from clarify.report.groups.rates import Share
 from clarify.report.html import render_report
 from clarify.report.names import clean, name_all, without_secrets
-from clarify.report.rates import Share
 from clarify.report.selection import clearest_gaps, groups_of
-from clarify.report.summary import code_span, findings, markdown_summary, metric_rows, text_forest
+from clarify.report.views.summary import code_span, findings, markdown_summary, metric_rows, text_forest
 from clarify.report.words import FORBIDDEN, REASONS, metric_sentence, named_group, out_of, plain
 from clarify.results import AwsValue, FacetCounts, GroupCounts, Interval, MetricValue, Reason
 from tests.unit.report import report_examples as examples

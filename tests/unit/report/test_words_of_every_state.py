@@ -7,6 +7,8 @@ import pytest
 
 from clarify.bias.catalog import BY_NAME, METRICS
 from clarify.report.charts import scales_of
+from clarify.report.first_screen.overview import overview_of
+from clarify.report.groups.sections import group_sections
 from clarify.report.html import render_report
 from clarify.report.judged import (
     decision_sentence,
@@ -16,10 +18,8 @@ from clarify.report.judged import (
     smallest_seen,
 )
 from clarify.report.names import name_all
-from clarify.report.overview import overview_of
-from clarify.report.sections import group_sections
 from clarify.report.selection import groups_of
-from clarify.report.summary import findings, markdown_summary, metric_rows
+from clarify.report.views.summary import findings, markdown_summary, metric_rows
 from clarify.report.words import FORBIDDEN, plain
 from clarify.results import (
     AwsValue,

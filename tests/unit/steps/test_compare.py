@@ -19,7 +19,7 @@ from clarify.compared import ComparedRun, NotCompared, Unpaired
 from clarify.config.presentation import Presentation
 from clarify.data import storage
 from clarify.errors import ConfigError, DataError
-from clarify.report.compare_document import comparison_document, read_comparison
+from clarify.report.comparison.document import comparison_document, read_comparison
 from clarify.report.document import extended_document
 from clarify.report.provenance import file_record, manifest_document
 from clarify.report.schema import comparison_schema

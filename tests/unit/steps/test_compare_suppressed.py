@@ -15,9 +15,9 @@ from clarify.bias.evaluate import evaluate
 from clarify.bias.paired import JointTable
 from clarify.compared import ComparedRun, NotCompared, Unpaired
 from clarify.config.presentation import Presentation
-from clarify.report.compare_held_back import HeldBack, held_back, holds_small_pairs, with_small_strata
-from clarify.report.compare_shielded import suppressed_comparison
-from clarify.report.shielded import shielded
+from clarify.report.comparison.held_back import HeldBack, held_back, holds_small_pairs, with_small_strata
+from clarify.report.comparison.shielded import suppressed_comparison
+from clarify.report.shielding.shielded import shielded
 from clarify.results import AnalysisResult, BiasSection, DatasetDescription, ValidationOutcome
 from clarify.steps.compare import CompareRequest, compare, compared_json, compared_text, without_small_pairs
 from clarify.steps.compare_metrics import RunResult, compare_results

@@ -7,8 +7,8 @@ import pytest
 from clarify.errors import DataError, StorageError
 from clarify.report.document import extended_document
 from clarify.report.html import render_report
-from clarify.report.notebook_view import notebook_html, text_view
 from clarify.report.provenance import file_record, manifest_document, provenance_document
+from clarify.report.views.notebook import notebook_html, text_view
 from clarify.steps.opened_report import open_report
 from tests.unit.report import report_examples as examples
 from tests.unit.report.test_verdicts_in_report import APART, NOBODY, judged

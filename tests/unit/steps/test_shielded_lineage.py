@@ -8,7 +8,7 @@ import pytest
 from clarify.config.presentation import Presentation
 from clarify.report.html import render_report
 from clarify.report.provenance import FileRecord
-from clarify.report.shielded import shielded, shielded_provenance
+from clarify.report.shielding.shielded import shielded, shielded_provenance
 from clarify.steps.decisions import DECISIONS
 from clarify.steps.lineage import FINDINGS, PICTURE, key_of, lineage_of, masked_subject, page_name
 from clarify.steps.summarise import (
