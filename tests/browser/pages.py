@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from clarify.bias.evaluate import evaluate
+from clarify.compared import Comparison
 from clarify.config.policy import read_policy
 from clarify.config.presentation import Presentation
 from clarify.report.comparison.page import comparison_page
@@ -69,6 +70,12 @@ def hostile_everywhere() -> AnalysisResult:
                    partial_dependence=dependence_examples.hostile_dependence().partial_dependence)
 
 
+def three_differences() -> Comparison:
+    """One metric inside, one outside, one undecided."""
+    inside, outside, undecided = compare_examples.INSIDE, compare_examples.OUTSIDE, compare_examples.OPEN
+    return compare_examples.comparison(inside, replace(outside, metric="RD"), replace(undecided, metric="AD"))
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "judged": lambda: report(judged_result()),
     "plain": lambda: report(credit_result()),
@@ -85,7 +92,5 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "monitor-data": lambda: monitor_page(monitor_examples.record("data-quality")),
     "monitor-model": lambda: monitor_page(monitor_examples.record("model-quality")),
     "monitor-hostile": lambda: monitor_page(monitor_examples.hostile()),
-    "compare": lambda: comparison_page(
-        compare_examples.comparison(compare_examples.INSIDE, compare_examples.OUTSIDE, compare_examples.OPEN)
-    ),
+    "compare": lambda: comparison_page(three_differences()),
 }

@@ -4,6 +4,7 @@ import math
 import re
 
 import pytest
+
 from tests.browser.pages import judged_result
 from tests.browser.questions import FOREST_ROWS
 from tests.subjects.large_result import large_result

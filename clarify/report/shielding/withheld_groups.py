@@ -8,9 +8,11 @@ whose facet is unknown; reports print counts of a group, of everybody outside it
    is small, a cell in it is.
 2. A small group alone would be the total minus the others, so the smallest other one with rows is withheld as well.
    Which of the two was small is not told. With both gone, any part of their common cells may be one's or the other's.
-3. Rows of an unknown facet are the total minus any group and its outside: where they are small, the facet is withheld.
-4. Thresholds on one column nest. Differences of nested groups are counts too: a small one withholds the facet.
-5. A group of values that overlaps an earlier one of its facet is withheld.
+3. Rows in no listed group are the total minus the others: where a cell of theirs is small and no group is, the facet
+   is withheld. To withhold one group only would tell which rows are few.
+4. Rows of an unknown facet are the total minus any group and its outside: where they are small, the facet is withheld.
+5. Thresholds on one column nest. Differences of nested groups are counts too: a small one withholds the facet.
+6. A group of values that overlaps an earlier one of its facet is withheld.
 """
 
 from __future__ import annotations
@@ -105,9 +107,17 @@ def _withheld_in_facet(groups: Mapping[str, Sides], below: int) -> set[str]:
         return set(groups) if any_small(_between_thresholds(groups), below) else set()
     disjoint = _disjoint(groups)
     small = {group for group in disjoint if any_small((*groups[group].d, *groups[group].a), below)}
+    if not small and any_small(_rest(groups, disjoint), below):
+        return set(groups)
     if len(small) == 1 and len(disjoint) > 1:
         small.add(_smallest_other(groups, disjoint, small))
     return small | (set(groups) - set(disjoint))
+
+
+def _rest(groups: Mapping[str, Sides], disjoint: Sequence[str]) -> Cells:
+    """Counts of the rows in no listed group: all rows of known facet minus every listed group."""
+    first, *others = (groups[group] for group in disjoint)
+    return tuple(out - sum(cells) for out, *cells in zip(first.a, *(other.d for other in others), strict=True))
 
 
 def share_rows(groups: Iterable[str]) -> bool:

@@ -63,6 +63,7 @@ PEOPLE_OR_COMPUTATION = {
 @pytest.mark.parametrize(("totals", "groups", "listed", "below"), [
     ((6, 6), "x y z", "x y z", 3),                     # the listed groups are all there are
     ((6, 5), "x y z", "x y", 3),                       # some rows are in no listed group
+    ((8, 8), "x y z", "x y", 3),                       # ... and few enough to follow from large groups
     ((4, 9), "x y", "x", 3),                           # one group against the rest
     ((5, 4), "x y z unknown", "x y z", 3),             # some rows have no value of the facet
     ((9, 7), "x y z", "x y z", 4),
@@ -202,6 +203,12 @@ def test_two_small_groups_cover_each_other():
     world = {"x": (300, 200), "y": (20, 7), "z": (4, 30), "w": (35, 30)}
 
     assert groups_shown(small_counts.result_of(world, ["x", "y", "z", "w"])) == ["x", "w"]
+
+
+def test_few_rows_in_no_listed_group_withhold_the_facet():
+    world = {"x": (300, 200), "y": (40, 30), "rest": (2, 0)}
+
+    assert groups_shown(small_counts.result_of(world, ["x", "y"])) == []
 
 
 def test_few_rows_without_a_value_withhold_the_facet():
