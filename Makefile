@@ -83,7 +83,7 @@ bench-shap:
 constraints:
 	@sh scripts/setup.sh demo
 	@echo uv | .venv/bin/uv pip compile --quiet --upgrade --python-version 3.11 --no-header --no-annotate \
-		--no-emit-index-url --extra test --extra java --extra xgboost pyproject.toml - -o constraints.txt
+		--no-emit-index-url --extra test --extra browser --extra java --extra xgboost pyproject.toml - -o constraints.txt
 
 clean: down
 	@rm -rf demo-output spark-warehouse .mypy_cache .ruff_cache .pytest_cache .clarify/logs .clarify/matplotlib

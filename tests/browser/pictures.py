@@ -69,8 +69,9 @@ class Difference:
 
 
 def keep(name: str, shot: bytes) -> None:
-    picture = Image.open(BytesIO(shot)).convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-    picture.save(GOLDENS / f"{name}.png", optimize=True)
+    picture = Image.open(BytesIO(shot)).convert("RGB")
+    kept = picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    kept.save(GOLDENS / f"{name}.png", optimize=True)
 
 
 def difference(name: str, shot: bytes) -> Difference:

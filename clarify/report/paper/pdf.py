@@ -36,7 +36,7 @@ def print_pdf(page: str, *, printed_at: datetime) -> bytes:
     except ImportError as missing:
         raise ConfigError(
             Problem("PDF-NOT-INSTALLED", "--format", "pdf", "an environment with the extra 'pdf'",
-                    "pip install 'clarify-flows[pdf]', or print report.html from a browser")
+                    "in the checkout: .venv/bin/pip install -e '.[pdf]'; or print report.html from a browser")
         ) from missing
     with sync_playwright() as playwright:
         return _dated(_printed(playwright, page), printed_at)
