@@ -85,7 +85,7 @@ def fonts(contexts: Contexts) -> dict[str, float]:
 @pytest.fixture
 def fonts_of_the_goldens(fonts: dict[str, float]) -> None:
     """Skip where text is set in other fonts than on the machine that the pictures are from."""
-    if fonts != (kept := pictures.measured()["fonts"]):
+    if fonts != (kept := pictures.measured("fonts")):
         pytest.skip(f"the pictures were taken with other fonts: {kept} there, {fonts} here")
 
 

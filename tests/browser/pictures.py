@@ -18,7 +18,6 @@ from PIL import Image
 from playwright.sync_api import Page
 
 GOLDENS = Path(__file__).parent / "goldens"
-MEASURED = GOLDENS / "measured.json"
 WRITES = os.environ.get("CLARIFY_WRITE_GOLDENS") == "1"
 LARGEST = 60_000              # bytes of a picture
 COLOURS = 48                  # that a picture is kept in, chosen so that rare ones stay: at most 21 of 255 off
@@ -49,15 +48,15 @@ def widths_of_fonts(tab: Page) -> dict[str, float]:
     }
 
 
-def measured() -> dict[str, dict[str, float]]:
-    """``fonts``: widths of the machine that the pictures are from; ``sheets``: pages of each document there."""
-    return json.loads(MEASURED.read_text()) if MEASURED.exists() else {"fonts": {}, "sheets": {}}
+def measured(kind: str) -> dict[str, float]:
+    """``fonts``: widths on the machine that the pictures are from; ``sheets``: how many each document had there."""
+    kept = GOLDENS / f"{kind}.json"
+    return json.loads(kept.read_text()) if kept.exists() else {}
 
 
 def keep_measured(kind: str, values: dict[str, float]) -> None:
-    kept = measured()
-    kept[kind] = {**kept[kind], **values}
-    MEASURED.write_text(json.dumps(kept, indent=2, sort_keys=True) + "\n")
+    text = json.dumps({**measured(kind), **values}, indent=2, sort_keys=True)
+    (GOLDENS / f"{kind}.json").write_text(text + "\n")
 
 
 @dataclass(frozen=True)

@@ -91,3 +91,22 @@ FOREST_ROWS = """() => [...document.querySelectorAll(".forest tbody tr:has(.gl)"
         interval: row.querySelector(".val .ci")?.innerText ?? "",
     };
 })"""
+
+# Under forced colours: shapes that are painted in a colour that the reader did not choose.
+UNFORCED = """() => {
+    const probe = document.body.appendChild(document.createElement("i"));
+    const chosen = new Set(["Canvas", "CanvasText", "LinkText", "GrayText", "ButtonText"].map(name => {
+        probe.style.color = name;
+        return getComputedStyle(probe).color;
+    }));
+    probe.remove();
+    const found = new Set();
+    for (const e of document.querySelectorAll("svg path, svg circle, svg rect, svg line, svg text")) {
+        if (!e.checkVisibility() || e.closest("symbol")) continue;
+        const style = getComputedStyle(e);
+        for (const paint of [style.fill, style.stroke])
+            if (paint.startsWith("rgb") && !chosen.has(paint))
+                found.add(`${e.tagName}.${e.className.baseVal}: ${paint}`);
+    }
+    return [...found];
+}"""

@@ -36,7 +36,7 @@ def test_on_paper_nothing_stays_closed_but_the_values_of_a_drawing(open_page, na
 
     closed = page.evaluate(
         """() => [...document.querySelectorAll("details > *:not(summary), .card .body")]
-            .filter(e => e.getBoundingClientRect().height < 1 && !e.closest(".panel, .strip-of"))
+            .filter(e => !e.checkVisibility() && !e.closest(".panel, .strip-of"))
             .map(e => e.outerHTML.slice(0, 200))"""
     )
 
@@ -86,6 +86,12 @@ def documents(printed):
     return {name: PdfReader(BytesIO(content)) for name, content in printed.items()}
 
 
+@pytest.fixture(scope="module")
+def texts(documents):
+    """What each sheet says, as a search finds it."""
+    return {name: [sheet.extract_text() for sheet in document.pages] for name, document in documents.items()}
+
+
 def letters(text):
     """Letters and digits alone: where a line ends, and marks that are drawn, do not matter."""
     return re.sub(r"[^A-Za-z0-9]", "", text)
@@ -102,18 +108,20 @@ def test_the_document_has_tags_a_title_and_a_language(documents, name):
     assert document.outline
 
 
-def test_the_document_ends_with_the_place_to_sign(documents):
-    last = documents["judged"].pages[-1].extract_text()
+def test_the_document_ends_with_the_place_to_sign(texts):
+    last = texts["judged"][-1]
 
     assert [word for word in ("Name", "Role", "Date", "Decision", "Conditions") if word not in last] == []
 
 
-def test_every_sheet_is_a4_and_counts_itself(documents):
-    sheets = documents["judged"].pages
+def test_every_sheet_is_a4_counts_itself_and_names_the_run(documents, texts):
+    sheets = texts["judged"]
 
-    assert {tuple(round(float(side)) for side in sheet.mediabox[2:]) for sheet in sheets} == {(595, 842)}
-    assert all(f"page {n} of {len(sheets)}" in sheet.extract_text() for n, sheet in enumerate(sheets, 1))
-    assert all("run 8c1f40ba" in sheet.extract_text() for sheet in sheets)
+    assert {tuple(round(float(side)) for side in sheet.mediabox[2:]) for sheet in documents["judged"].pages} == {
+        (595, 842)
+    }
+    assert all(f"page {n} of {len(sheets)}" in sheet for n, sheet in enumerate(sheets, 1))
+    assert all("run 8c1f40ba" in sheet for sheet in sheets)
 
 
 @pytest.mark.usefixtures("fonts_of_the_goldens")
@@ -123,18 +131,18 @@ def test_the_document_has_as_many_sheets_as_it_had(documents, name):
     if pictures.WRITES:
         pictures.keep_measured("sheets", {name: found})
 
-    assert found == pytest.approx(pictures.measured()["sheets"][name], rel=0.1)
+    assert found == pytest.approx(pictures.measured("sheets")[name], rel=0.1)
 
 
 @pytest.mark.parametrize("name", PRINTED)
-def test_every_row_and_card_stands_whole_on_one_sheet_and_can_be_searched_for(open_page, documents, name):
+def test_every_row_and_card_stands_whole_on_one_sheet_and_can_be_searched_for(open_page, texts, name):
     page = open_page(name, **SHEET).page
     page.emulate_media(media="print")
     whole = page.evaluate(
         """() => [...document.querySelectorAll("tbody tr, .card, .signature")]
             .filter(e => e.checkVisibility()).map(e => e.innerText)"""
     )
-    sheets = [letters(sheet.extract_text()) for sheet in documents[name].pages]
+    sheets = [letters(sheet) for sheet in texts[name]]
 
     torn = [text for text in whole if not any(letters(text) in sheet for sheet in sheets)]
 

@@ -2,6 +2,7 @@
 
 import math
 import re
+from functools import cache
 
 import pytest
 
@@ -36,23 +37,23 @@ def decimals(text):
     return len(text.partition(".")[2])
 
 
-def checked(result):
-    """Value, 95 % interval, allowed range and verdict by facet, group and metric."""
+@cache
+def checked(name):
+    """Every check of a result, with the metric that it is about."""
+    result = RESULTS[name]()
     sections = {"pre_training": result.pre_training, "post_training": result.post_training}
     metrics = {
         (stage, facet.facet, facet.value_or_threshold, metric.name): metric
         for stage, section in sections.items() for facet in section.facets for metric in facet.metrics
     }  # fmt: skip
-    return [
-        (j, metrics[j.stage, j.facet, j.value_or_threshold, j.metric]) for j in result.verdicts.judgements
-    ]
+    return [(j, metrics[j.stage, j.facet, j.value_or_threshold, j.metric]) for j in result.verdicts.judgements]
 
 
 @pytest.fixture(params=RESULTS)
 def rows(request, open_page):
     """Rows that are shown, each with the judgement and the metric it is about."""
     shown = open_page(request.param).page.evaluate(FOREST_ROWS)
-    found = checked(RESULTS[request.param]())
+    found = checked(request.param)
     return [(row, *one) for row in shown for one in found
             if one[0].metric == row["acronym"] and re.match(group_of(one[0]), row["group"])]  # fmt: skip
 

@@ -65,7 +65,7 @@ def test_spark_gives_the_bytes_of_the_local_engine(write, tmp_path, spark_sessio
 
     local, spark = runs
     assert (local.engine, spark.engine) == ("local", "spark")
-    assert set(digests(local.output_uri)) == {"analysis.json", "extended.json"}
+    assert set(digests(local.output_uri)) == {"analysis.json", "extended.json", "report.ipynb"}
     assert digests(spark.output_uri) == digests(local.output_uri)
 
 

@@ -6,7 +6,7 @@ import pytest
 from clarify.bias.paired import JointTable, paired_accuracy, paired_difference, unpaired_difference
 
 N_TABLES = 100
-N_TABLES_OF_RATIOS = 50          # each costs three times as much: up to ten columns of the lattice
+N_TABLES_OF_RATIOS = 100         # each costs three times as much: up to ten columns of the lattice
 RATIOS = ("DI", "DAR", "DRR", "DCA", "DCR", "TE")
 BIG = 10**8
 

@@ -33,7 +33,7 @@ METRICS = {
     "post_training": ("DPPL", "DI", "RD", "SD", "DAR", "DRR", "AD", "TE", "DCA", "GE", "FT", "CDDPL"),
 }
 NEEDED_GAP = 0.2                              # units of the drawing, 250 wide
-BATCHES, RESULTS = 14, 40
+BATCHES, RESULTS = 9, 40
 EMPTY = replace(credit_result(), pre_training=None, post_training=None, explanations=None)
 FOREST = Environment(
     loader=PackageLoader("clarify.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,

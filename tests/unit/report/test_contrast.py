@@ -36,6 +36,14 @@ def test_every_token_is_tested_or_decoration():
     assert set(tokens("dark")) == set(tokens("light"))
 
 
+def test_forced_colours_replace_every_token():
+    """Replaced where it is declared, a colour cannot come back by a rule that is more particular."""
+    (forced,) = re.findall(r"@media \(forced-colors:active\)\{:root\{(.*?)\}", sheets())
+
+    assert dict(re.findall(r"--([\w-]+):(\w+)", forced)).keys() == tokens("light").keys()
+    assert set(re.findall(r"--[\w-]+:([^;]+)", forced)) == {"Canvas", "CanvasText", "LinkText", "GrayText"}
+
+
 def test_no_rule_brings_a_colour_of_its_own():
     """Outside of the tokens there is one: what a page has in its margin on paper, where a token cannot be read."""
     rules = re.sub(r":root\{.*?\}", "", sheets())

@@ -21,7 +21,8 @@ ACTIVE = {"script", "img", "link", "iframe", "object", "embed", "form", "base", 
 DIGESTS = """
 import hashlib, json
 from tests.browser.pages import PAGES
-print(json.dumps({name: hashlib.sha256(make().encode()).hexdigest() for name, make in PAGES.items() if name != "large"}))
+made = {name: make().encode() for name, make in PAGES.items() if name != "large"}
+print(json.dumps({name: hashlib.sha256(page).hexdigest() for name, page in made.items()}))
 """
 MACHINES = {
     "east": {"TZ": "Pacific/Kiritimati", "LANG": "C", "LC_ALL": "C", "PYTHONHASHSEED": "1", "PYTHONUTF8": "0"},
