@@ -48,6 +48,16 @@ def test_text_spacing_cuts_nothing_off(open_page, name):
     assert cut_off_at(page, WIDTHS + TURNS if name in TURNING else WIDTHS) == {}
 
 
+@pytest.mark.parametrize("name", ["judged", "monitor", "compare"])
+def test_the_widest_common_font_cuts_nothing_off(open_page, name):
+    """Where none of the fonts that a page asks for is installed."""
+    page = open_page(name, bypass_csp=True).page
+    page.evaluate(OPEN_ALL)
+    page.add_style_tag(content='body { font-family: "DejaVu Sans", Verdana, sans-serif }')
+
+    assert cut_off_at(page, WIDTHS + TURNS) == {}
+
+
 @pytest.mark.parametrize("name", KEY)
 def test_at_double_size_everything_can_still_be_read(open_page, name):
     """A browser at 200 % lays a window of 1280 px out as one of 640, with two dots to a pixel."""
